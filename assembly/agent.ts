@@ -1,0 +1,238 @@
+/**
+ * The agent: takes an event, lets the procedure on top go on until it has made an op. Main is the life of a device:
+ *
+ *   journal -> card -> eIM list -> (associate) -> left over? -> session with the eIM that is due -> ... -> sleep -> ...
+ */
+import { Event, Field, Flag, Op, Report, StoreKey, WakeReason, ABI_VERSION, CAPACITY } from "./abi";
+import { card, cardOpen, command } from "./apdu";
+import { chance, configure, jitter } from "./config";
+import {
+  EimFlag, entryFails, entryHash, hasFlag, noteStateChange, pollAll, readStateChanges, setDue, setFails, untilDue, writeStateChanges,
+} from "./eims";
+import { askEid, askEmpty, wholeAnswerIs } from "./es10";
+import { exchange } from "./exchange";
+import { call, currentAt, currentProc, leave, mustEnd, next, Proc } from "./flow";
+import { readPackage, readParked, untilUnparked } from "./journal";
+import { op, report, sleep, storeWrite } from "./mailbox";
+import { clearMemory, EID, EIM_ID, MAILBOX, PAYLOAD, S, T, WORK } from "./memory";
+import { euiccData } from "./procedures/euicc-data";
+import { associate, eims } from "./procedures/eim-configuration";
+import { session } from "./procedures/eim-package-retrieval";
+import { euiccPackage, switchProfile } from "./procedures/euicc-package";
+import { notify } from "./procedures/notification-delivery";
+import { rollback } from "./procedures/profile-rollback";
+import { deliver, leftover, leftovers, refuse, remove, result } from "./procedures/result-delivery";
+import { Status } from "./status";
+import { Switch } from "./abi";
+import { Tag } from "./tags";
+import { child, hash, isRow } from "./tlv";
+
+/** Takes the event in the mailbox; the op's kind, or BadEvent, which leaves all as it was. */
+export function step(now: u32): i32 {
+  const kind: u32 = load<u8>(MAILBOX, Field.Kind);
+  const length = load<u32>(MAILBOX, Field.Length);
+  if (length > CAPACITY) return Status.BadEvent;
+  if (kind == Event.Start) {
+    if (!isRow(PAYLOAD, PAYLOAD + length)) return Status.BadEvent;
+    clearMemory();
+    S.now = now;
+    S.seconds = 1;
+    configure(PAYLOAD, PAYLOAD + length);
+    call(Proc.Main, 0);
+  } else if (!takeEvent(kind)) return Status.BadEvent;
+  S.length = length;
+  pass(now);
+  S.busy = 0;
+  while (!S.busy) turn();
+  return S.op;
+}
+
+/** Takes the header of a Done or Wake; false when it answers nothing. */
+function takeEvent(kind: u32): bool {
+  const sleeping = S.op == Op.Sleep;
+  if (!S.op || kind != (sleeping ? Event.Wake : Event.Done)) return false;
+  if (!sleeping && load<u32>(MAILBOX, Field.Ref) != S.ref) return false;
+  S.flags = load<u8>(MAILBOX, Field.Flags);
+  S.result = load<i32>(MAILBOX, Field.WaitOrStatus);
+  S.arg0 = load<u32>(MAILBOX, Field.Arg0);
+  S.arg1 = load<u32>(MAILBOX, Field.Arg1);
+  if (S.flags & Flag.CardReset || S.op == Op.UiccReset) S.channelOpen = S.capabilitySent = S.eidFresh = 0;
+  if (mustEnd()) leave(S.result);
+  return true;
+}
+
+/** Lets time pass up to `now`, which wraps. */
+function pass(now: u32): void {
+  S.milliseconds += now - S.now;
+  S.now = now;
+  S.seconds += S.milliseconds / 1000;
+  S.milliseconds %= 1000;
+}
+
+function turn(): void {
+  const at = currentAt(), r = S.result;
+  switch (currentProc()) {
+    case Proc.CardOpen: return cardOpen(at, r);
+    case Proc.Card: return card(at, r);
+    case Proc.Command: return command(at);
+    case Proc.Exchange: return exchange(at, r);
+    case Proc.Eims: return eims(at, r);
+    case Proc.Associate: return associate(at, r);
+    case Proc.Leftovers: return leftovers(at, r);
+    case Proc.Session: return session(at, r);
+    case Proc.Leftover: return leftover(at, r);
+    case Proc.Package: return euiccPackage(at, r);
+    case Proc.Deliver: return deliver(at, r);
+    case Proc.Result: return result(at, r);
+    case Proc.Refuse: return refuse(at, r);
+    case Proc.Remove: return remove(at, r);
+    case Proc.Switch: return switchProfile(at, r);
+    case Proc.Rollback: return rollback(at, r);
+    case Proc.Data: return euiccData(at, r);
+    case Proc.Notify: return notify(at, r);
+    default: return main(at, r);
+  }
+}
+
+function main(at: u32, r: i32): void {
+  switch (at) {
+    case 0:
+      return read(1, StoreKey.Package);
+    case 1:
+      readPackage();
+      return read(2, StoreKey.Endpoint);
+    case 2:
+      if (r >= 0 && S.length > 4) S.departed = load<u32>(PAYLOAD);
+      return read(3, StoreKey.StateChanges);
+    case 3:
+      if (r >= 0) readStateChanges(S.length);
+      return read(4, StoreKey.Parked);
+    case 4:
+      readParked();
+      return report(5, Report.Started, ABI_VERSION);
+    case 5:
+      if (!S.cardSick) return next(6);
+      S.cardSick = 0;
+      return op(6, Op.UiccReset, Flag.None, 0, S.refreshGrace);
+    case 6: // the card
+      if (S.eidFresh) return next(9);
+      askEid(WORK);
+      return call(Proc.Card, 7);
+    case 7:
+      if (r < 0 || !takeEid()) return cardFailed();
+      if (S.infoKnown || S.switches & Switch.NoInfo) return next(9);
+      askEmpty(Tag.EuiccInfo2, WORK);
+      return call(Proc.Card, 8);
+    case 8:
+      if (r < 0) return cardFailed();
+      S.infoKnown = 1;
+      S.ecall = wholeAnswerIs(Tag.EuiccInfo2) && child(Tag.IotSpecificInfo) && child(Tag.C1) ? 1 : 0;
+    case 9: // the eIMs
+      return call(Proc.Eims, 10);
+    case 10:
+      if (r < 0) return cardFailed();
+      S.cardFails = 0;
+      if (r) return next(12);
+      if (S.associationTried) return report(18, Report.NoEim, 0);
+      S.associationTried = 1;
+      return call(Proc.Associate, 11);
+    case 11:
+      if (r < 0) return cardFailed();
+      return next(9);
+    case 12: // left over from before
+      if (S.leftoversKnown) return next(14);
+      return call(Proc.Leftovers, 13);
+    case 13:
+      if (r < 0) return cardFailed();
+      S.leftoversKnown = 1;
+    case 14: // the eIM that is due
+      if (!S.eim) return next(18);
+      return call(Proc.Session, 15);
+    case 15:
+      return afterSession();
+    case 16:
+      if (S.watch && S.watchUntil <= S.seconds) return call(Proc.Rollback, 17);
+    case 17:
+      if (S.tableStale || !untilDue(1)) return next(5);
+    case 18: // nothing to do
+      if (!S.channelOpen) return next(19);
+      S.channelOpen = 0;
+      return op(19, Op.UiccClose, Flag.None, 0, 0);
+    case 19: {
+      const wait = untilUnparked(untilDue(S.pollPeriod));
+      return sleep(20, wait ? wait : 1, S.watch ? Flag.None : Flag.Idle);
+    }
+    case 20:
+      return wake();
+    default: // the card failed: reset it after a while
+      S.cardSick = 1;
+      return sleep(5, backoff(S.cardFails++), Flag.None);
+  }
+}
+
+function read(at: u32, key: u32): void {
+  op(at, Op.StoreRead, Flag.None, 0, 0, key);
+}
+
+/** The card, or what it answers, is unusable: report, wait, reset it, and begin again. */
+function cardFailed(): void {
+  report(21, Report.CardFailed, S.result == Status.CardSw ? S.sw : <u32>S.result);
+}
+
+/** Takes the EID from the answer; another card than before makes what was known of it void. */
+function takeEid(): bool {
+  if (!wholeAnswerIs(Tag.GetEuiccData) || !child(Tag.Eid) || T.len != 16) {
+    S.result = Status.CardMalformed;
+    return false;
+  }
+  if (S.eidKnown && hash(T.val, 16) != hash(EID, 16)) S.infoKnown = S.leftoversKnown = S.eims = S.associationTried = 0;
+  memory.copy(EID, T.val, 16);
+  S.eidKnown = S.eidFresh = 1;
+  return true;
+}
+
+/** base * 2^fails with jitter, at most the cap. (procedures 26) */
+function backoff(fails: u32): u32 {
+  let wait = S.backoffBase;
+  while (fails-- && wait < S.backoffCap) wait <<= 1;
+  return jitter(wait < S.backoffCap ? wait : S.backoffCap);
+}
+
+/** Schedules the eIM's next session by the outcome of this one. */
+function afterSession(): void {
+  const outcome = S.result;
+  const e = S.eim;
+  if (outcome == Status.Switched) return next(16);
+  let fails: u32 = 0;
+  let wait = S.pollPeriod + chance() % ((S.pollPeriod >> 4) + 1);
+  if (outcome < 0) {
+    fails = entryFails(e);
+    // a peer that refuses is not asked again soon
+    if (outcome == Status.HttpRefused && fails < 4) fails = 4;
+    wait = backoff(fails);
+    if (fails < 31) fails++;
+    if (outcome == Status.HttpServer && S.retryAfter) wait = S.retryAfter;
+    // while a rollback may be needed, the result is tried again and again
+    if (S.watch && entryHash(e) == S.journalHash && wait > 15) wait = 15;
+    if (outcome <= Status.CardSw) S.cardSick = 1;
+  }
+  setFails(e, fails);
+  setDue(e, S.seconds + wait);
+  const len = S.eimIdLen;
+  memory.copy(PAYLOAD, EIM_ID, len);
+  report(16, Report.PollEnded, <u32>outcome, len);
+}
+
+/** Why the host woke us. */
+function wake(): void {
+  const reasons = S.arg0;
+  if (reasons & WakeReason.Poll) {
+    S.associationTried = 0;
+    S.tableStale = 1;
+  }
+  if (reasons & (WakeReason.Poll | WakeReason.Bearer)) pollAll();
+  if (!untilUnparked(1)) pollAll();
+  if (!(reasons & WakeReason.StateChanged)) return next(17);
+  noteStateChange(S.arg1, 0);
+  storeWrite(17, StoreKey.StateChanges, writeStateChanges());
+}

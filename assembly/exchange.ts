@@ -1,0 +1,133 @@
+/**
+ * One request and its answer over the link (decisions 2, transport 2 and 3).
+ * A body is a row of segments: octets in memory, or an answer of the eUICC that is too large for memory and is read again,
+ * piece by piece, while it is sent. The answer's body is stored behind S.response, as much as fits.
+ *
+ * (LinkOpen) -> LinkSend ... LinkSend LAST -> LinkReceive ... LAST.  A link that was used before and broke is opened again once.
+ */
+import { linkSend } from "./apdu";
+import { Binding, CAPACITY, Flag, Op, Peer } from "./abi";
+import { askList, Query } from "./es10";
+import { call, leave, next, Must, Proc } from "./flow";
+import { op } from "./mailbox";
+import { ENDPOINT, PAYLOAD, S, SEGMENTS, WORK_END } from "./memory";
+import { Status } from "./status";
+
+/** A segment: u32 query, u32 address in memory or octets of the answer to skip, u32 octets. */
+function segmentAt(i: u32): usize {
+  return SEGMENTS + i * 12;
+}
+
+/** Sets segment `i`. */
+export function setSegment(i: u32, query: Query, at: u32, len: u32): void {
+  const p = segmentAt(i);
+  store<u32>(p, query);
+  store<u32>(p, at, 4);
+  store<u32>(p, len, 8);
+}
+
+/** Makes room for `count` segments, all empty. */
+export function clearSegments(count: u32): void {
+  memory.fill(SEGMENTS, 0, count * 12);
+  S.segments = count;
+}
+
+/** Octets of the segments from `first` on. */
+export function segmentsSize(first: u32): u32 {
+  let sum: u32 = 0;
+  for (let i = first; i < S.segments; i++) sum += load<u32>(segmentAt(i), 8);
+  return sum;
+}
+
+/** End of the answer's body, as far as it is stored. */
+export function responseEnd(): usize {
+  const end = S.response + S.received;
+  return end < WORK_END ? end : WORK_END;
+}
+
+/** Sends the segments and stores the answer at S.response. Leaves with the octets of the answer's body, or a negative Status. */
+export function exchange(at: u32, r: i32): void {
+  switch (at) {
+    case 0:
+      S.segment = S.segmentAt = S.sent = S.received = 0;
+      S.total = segmentsSize(0);
+      if (S.linkOpen) return next(2);
+      memory.copy(PAYLOAD, ENDPOINT, S.endpointLen);
+      return op(1 | Must, Op.LinkOpen, Flag.None, S.endpointLen, S.exchangeTimeout, 0, 0, (S.binding << 8) | Peer.Eim);
+    case 1:
+      S.linkOpen = 1;
+      S.linkReused = 0;
+    case 2:
+      return send();
+    case 3: // a piece from memory was sent
+      if (r < 0) return fail(r);
+      return next(2);
+    case 4: // a segment from the eUICC was sent
+      S.forward = 0;
+      if (r < 0) return fail(r);
+      return next(2);
+    case 5:
+      return op(6, Op.LinkReceive, Flag.None, 0, S.exchangeTimeout, CAPACITY);
+    case 6:
+      return receive();
+    case 7: // open the link again
+      S.linkOpen = 0;
+      return next(0);
+    default: // the link is closed
+      S.linkOpen = 0;
+      return leave(S.linkFailure);
+  }
+}
+
+function send(): void {
+  if (S.segment == S.segments) return next(5);
+  const p = segmentAt(S.segment);
+  const query = load<u32>(p);
+  const from = load<u32>(p, 4);
+  const rest = load<u32>(p, 8) - S.segmentAt;
+  if (query && rest) {
+    S.segment++;
+    askList(query, 0, 0);
+    S.forward = 1;
+    S.skip = from;
+    S.want = rest;
+    return call(Proc.Card, 4);
+  }
+  if (!rest) {
+    S.segment++;
+    S.segmentAt = 0;
+    return next(2);
+  }
+  const n = rest > CAPACITY ? CAPACITY : rest;
+  memory.copy(PAYLOAD, from + S.segmentAt, n);
+  S.segmentAt += n;
+  linkSend(3, n);
+}
+
+function receive(): void {
+  if (S.result < 0) return fail(S.result);
+  const at = responseEnd();
+  const room = <u32>(WORK_END - at);
+  memory.copy(at, PAYLOAD, S.length > room ? room : S.length);
+  S.received += S.length;
+  if (!(S.flags & Flag.Last)) return S.received > 0xffff || !S.length ? fail(Status.TooLarge) : next(5);
+  S.linkReused = 1;
+  S.retryAfter = S.arg1;
+  const code = S.arg0;
+  leave(code - 200 < 100 ? <i32>S.received : code == 429 || code >= 500 ? Status.HttpServer : Status.HttpRefused);
+}
+
+/** The exchange failed with `status`. */
+function fail(status: i32): void {
+  S.forward = 0;
+  S.linkFailure = status;
+  const again = status == Status.Link && S.linkReused;
+  S.linkReused = 0;
+  op(again ? 7 : 8, Op.LinkClose, Flag.None, 0, 0);
+}
+
+/** Chooses the binding: what the eIM supports (content of tag 87, first octet of bits) and this host can do. CoAPS costs less airtime. */
+export function chooseBinding(bits: u32): u32 {
+  const coaps = S.protocols & 2;
+  return (bits & 0x40 && coaps) || !(S.protocols & 1 || !coaps) ? Binding.EsipaCoaps : Binding.EsipaHttps;
+}

@@ -1,0 +1,133 @@
+/**
+ * What must survive a power cut (procedures 28), as records that the host stores. Little-endian.
+ *
+ *   Package       u32 hash of eimId, u32 counter, u32 flags   written before the eUICC executes it, removed when the eIM has the result
+ *   Endpoint      u32 hash of eimId, payload of LinkOpen      of an eIM that may delete itself
+ *   StateChanges  see eims.ts
+ *   Parked        u32 sequence number, u32 level              notifications that the eIM refused
+ *
+ * The rollback watch needs no record of its own: the package's record and the EPR on the eUICC tell all.
+ */
+import { StoreKey } from "./abi";
+import { storeWrite } from "./mailbox";
+import { ENDPOINT, PARKED, PAYLOAD, S } from "./memory";
+
+/** Flags of a package, kept in its record. */
+export const enum PackageFlag {
+  Psmo = 1,
+  Rollback = 2, // an enable with rollbackFlag
+  Switches = 4, // an enable or a disable
+  DeletesEim = 8,
+}
+
+export const PARKED_MAX: u32 = 8;
+
+export function writePackage(at: u32): void {
+  store<u32>(PAYLOAD, S.journalHash);
+  store<u32>(PAYLOAD, S.journalCounter, 4);
+  store<u32>(PAYLOAD, S.journalFlags, 8);
+  storeWrite(at, StoreKey.Package, 12);
+}
+
+export function readPackage(): void {
+  if (S.result < 0 || S.length < 12) return;
+  S.journalHash = load<u32>(PAYLOAD);
+  S.journalCounter = load<u32>(PAYLOAD, 4);
+  S.journalFlags = load<u32>(PAYLOAD, 8);
+}
+
+/** The package's record has served: nothing to watch any more. */
+export function removePackage(at: u32): void {
+  S.journalHash = S.watch = 0;
+  storeWrite(at, StoreKey.Package, 0);
+}
+
+export function writeEndpoint(at: u32): void {
+  S.departed = S.eimHash;
+  store<u32>(PAYLOAD, S.eimHash);
+  memory.copy(PAYLOAD + 4, ENDPOINT, S.endpointLen);
+  storeWrite(at, StoreKey.Endpoint, 4 + S.endpointLen);
+}
+
+export function removeEndpoint(at: u32): void {
+  S.departed = 0;
+  storeWrite(at, StoreKey.Endpoint, 0);
+}
+
+/** Endpoint record in the payload: becomes the session's endpoint. */
+export function takeEndpointRecord(): void {
+  if (S.result < 0 || S.length < 4) return;
+  S.endpointLen = S.length - 4;
+  memory.copy(ENDPOINT, PAYLOAD + 4, S.endpointLen);
+}
+
+/* Parked notifications, 12 octets each: u32 sequence number, u32 level, u32 due (S.seconds). */
+
+function parkedAt(i: u32): usize {
+  return PARKED + i * 12;
+}
+
+/** Parking spell: 1, 2, 4, 8, 16 hours, then a day. (procedures 16) */
+function spell(level: u32): u32 {
+  return level > 4 ? 86400 : 3600 << level;
+}
+
+function indexOfParked(seqNumber: u32): u32 {
+  let i: u32 = 0;
+  while (i < S.parked && load<u32>(parkedAt(i)) != seqNumber) i++;
+  return i;
+}
+
+/** The notification waits in its parking spell. */
+export function isParked(seqNumber: u32): bool {
+  const i = indexOfParked(seqNumber);
+  return i < S.parked && load<u32>(parkedAt(i), 8) > S.seconds;
+}
+
+/** Parks the notification, or parks it longer. When all places are taken, the one parked first leaves. */
+export function park(seqNumber: u32): void {
+  let i = indexOfParked(seqNumber);
+  let level: u32 = 0;
+  if (i < S.parked) level = load<u32>(parkedAt(i), 4) + 1;
+  else {
+    if (i == PARKED_MAX) unpark(load<u32>(PARKED));
+    i = S.parked++;
+  }
+  const p = parkedAt(i);
+  store<u32>(p, seqNumber);
+  store<u32>(p, level, 4);
+  store<u32>(p, S.seconds + spell(level), 8);
+}
+
+export function unpark(seqNumber: u32): bool {
+  const i = indexOfParked(seqNumber);
+  if (i == S.parked) return false;
+  S.parked--;
+  const p = parkedAt(i);
+  memory.copy(p, p + 12, (S.parked - i) * 12);
+  return true;
+}
+
+/** Seconds until the first parked notification may be tried again, at most `longest`. */
+export function untilUnparked(longest: u32): u32 {
+  for (let i: u32 = 0; i < S.parked; i++) {
+    const due = load<u32>(parkedAt(i), 8);
+    const wait = due > S.seconds ? due - S.seconds : 0;
+    if (wait < longest) longest = wait;
+  }
+  return longest;
+}
+
+export function writeParked(at: u32): void {
+  for (let i: u32 = 0; i < S.parked; i++) store<u64>(PAYLOAD + (i << 3), load<u64>(parkedAt(i)));
+  storeWrite(at, StoreKey.Parked, S.parked << 3);
+}
+
+export function readParked(): void {
+  if (S.result < 0) return;
+  for (let p = PAYLOAD; p + 8 <= PAYLOAD + S.length && S.parked < PARKED_MAX; p += 8) {
+    const to = parkedAt(S.parked++);
+    store<u64>(to, load<u64>(p));
+    store<u32>(to, S.seconds + spell(load<u32>(p, 4)), 8);
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * The agent's whole memory: static zones, claimed at build time. Nothing is allocated after that.
+ *
+ *   mailbox   header 24 + payload 1024
+ *   work      the one big buffer: a package on its way in, or a body on its way out with the answer behind it
+ *   endpoint  payload of LinkOpen for the session's eIM
+ *   small     strings and records of fixed size (below)
+ *   S, T      state of the agent, the TLV cursor
+ */
+const BASE: usize = memory.data(128 * 4 + 24 + 1024 + 4096 + 1824, 8);
+
+export const MAILBOX: usize = BASE + 128 * 4;
+export const PAYLOAD: usize = MAILBOX + 24;
+
+export const WORK_SIZE: u32 = 4096;
+export const WORK: usize = PAYLOAD + 1024;
+export const WORK_END: usize = WORK + WORK_SIZE;
+/** The head of `work` is kept for the head of an outgoing body, a body for the rest. */
+export const WORK_BODY: usize = WORK + 48;
+
+/** LinkOpen's payload; 4 octets less than the mailbox holds, because the journal keeps it behind the eIM's hash. */
+export const ENDPOINT_SIZE: u32 = 1020;
+export const ENDPOINT: usize = WORK_END;
+
+/** Associated eIMs, see eims.ts; parked notifications, see journal.ts; segments of the outgoing body, see exchange.ts. */
+export const EIMS: usize = ENDPOINT + 1020;
+export const PARKED: usize = EIMS + 9 * 16;
+export const SEGMENTS: usize = PARKED + 8 * 12;
+
+/** The session's eIM: eimId, and its euiccCiPKId. */
+export const EIM_ID: usize = SEGMENTS + 14 * 12;
+export const CI_PK_ID: usize = EIM_ID + 128;
+/** Of an IpaEuiccDataRequest: the key id asked for, and the two search criteria (a whole data object each). */
+export const CI_PK_ASKED: usize = CI_PK_ID + 20;
+export const CRITERION: usize = CI_PK_ASKED + 20;
+export const CRITERION_EPR: usize = CRITERION + 8;
+export const CRITERION_SIZE: u32 = 8;
+export const EID: usize = CRITERION_EPR + 8;
+/** eimTransactionId of the package in hand. */
+export const TRANSACTION_ID: usize = EID + 16;
+/** An ES10 command that is not in `work`. */
+export const COMMAND_SIZE: u32 = 36;
+export const COMMAND: usize = TRANSACTION_ID + 16;
+
+/** Configured strings. */
+export const TERMINAL_CAPABILITY: usize = COMMAND + 36;
+export const IMEI: usize = TERMINAL_CAPABILITY + 32;
+export const DEVICE_CAPABILITIES: usize = IMEI + 16;
+
+/** Calls in progress, a u16 each: procedure * 256 + where it goes on. */
+export const FRAMES: usize = DEVICE_CAPABILITIES + 64;
+export const FRAMES_MAX: u32 = 12;
+
+@unmanaged
+@final
+export class State {
+  // the event in hand
+  now: u32; // ms, as the host gave it
+  seconds: u32; // since Start; does not wrap
+  milliseconds: u32; // rest below a second
+  flags: u32;
+  length: u32;
+  arg0: u32;
+  arg1: u32;
+
+  // the op in hand (mailbox.ts), the calls in progress (flow.ts)
+  busy: u32;
+  op: u32;
+  ref: u32;
+  depth: u32;
+  result: i32; // of the op or the call that has ended
+
+  // configuration (config.ts)
+  switches: u32;
+  pollPeriod: u32;
+  backoffBase: u32;
+  backoffCap: u32;
+  watchTime: u32;
+  refreshGrace: u32;
+  bearerWait: u32;
+  exchangeTimeout: u32;
+  blockSize: u32;
+  protocols: u32;
+  maxPackages: u32;
+  terminalCapabilityLen: u32;
+  imeiLen: u32;
+  deviceCapabilitiesLen: u32;
+  chance: u32;
+
+  // the card
+  channelOpen: u32;
+  channel: u32;
+  capabilitySent: u32;
+  eidFresh: u32;
+  eidKnown: u32;
+  infoKnown: u32;
+  ecall: u32;
+  cardFails: u32;
+  cardSick: u32;
+  restartBearer: u32;
+
+  // the ES10 command in hand (apdu.ts)
+  command: usize;
+  commandLen: u32;
+  commandAt: u32;
+  block: u32;
+  blockLen: u32;
+  le: i32; // Le to repeat the APDU with, -1: none
+  classOther: u32;
+  fruitless: u32; // answers without data in a row
+  sw: u32;
+  dataLen: u32;
+  forward: u32; // 1: the answer goes to the link
+  skip: u32;
+  want: u32;
+  answer: usize; // where the answer is stored
+  answerLen: u32; // octets that came, stored or not
+  fill: usize; // end of what is stored
+  limit: usize; // how far an answer may be stored
+  tries: u32;
+
+  // the exchange in hand (exchange.ts)
+  linkOpen: u32;
+  linkReused: u32;
+  linkFailure: i32;
+  endpointLen: u32;
+  binding: u32;
+  segments: u32;
+  segment: u32;
+  segmentAt: u32;
+  total: u32;
+  sent: u32;
+  response: usize;
+  received: u32;
+  retryAfter: u32;
+
+  // associated eIMs (eims.ts)
+  eims: u32;
+  eim: usize; // entry of the session's eIM
+  eimHash: u32;
+  eimIdLen: u32;
+  ciPkIdLen: u32;
+  tableStale: u32;
+  leftoversKnown: u32;
+  associationTried: u32;
+  departed: u32; // hash of an eIM that may be gone from the eUICC but is still owed a result
+  offset: u32;
+
+  // the package in hand
+  packages: u32;
+  bodyHash: u32;
+  bodyRepeats: u32;
+  packageTag: u32;
+  packageAt: usize;
+  packageLen: u32;
+  packageFlags: u32;
+  transactionIdLen: u32;
+  errorCode: u32;
+  sessionResult: i32;
+
+  // the result in hand
+  counter: u32;
+  seqNumber: u32; // 0: not an EPR
+  resultHash: u32;
+  resultFlags: u32;
+  eprAt: usize; // 0: too large for `work`, read again from the eUICC
+  eprLen: u32;
+  lookup: u32;
+  keep: usize;
+  wrap: u32;
+  bundled: u32;
+  removed: u32;
+  cursor: u32;
+  acknowledgements: usize;
+  acknowledgementsEnd: usize;
+
+  // journal (journal.ts)
+  journalHash: u32; // 0: no package record
+  journalCounter: u32;
+  journalFlags: u32;
+  watch: u32;
+  watchUntil: u32;
+  rollbackTries: u32;
+
+  // notifications
+  notifications: u32; // 1: the eUICC may hold some
+  notification: u32;
+  fullList: u32;
+  parked: u32;
+
+  // IpaEuiccDataRequest
+  items: u32;
+  criterionLen: u32;
+  criterionEprLen: u32;
+  ciPkAskedLen: u32;
+
+  // last registered PLMN
+  rPlmnLen: u32;
+  rPlmn: u32;
+
+  // writer (tlv.ts)
+  write: usize;
+  writeEnd: usize;
+  writeFailed: u32;
+}
+
+export const S = changetype<State>(BASE);
+
+/** Where the TLV reader stands. */
+@unmanaged
+@final
+export class Cursor {
+  at: usize; // first identifier octet
+  tag: u32;
+  len: u32;
+  val: usize; // first content octet
+  next: usize; // behind the content
+}
+
+export const T = changetype<Cursor>(BASE + offsetof<State>());
+
+/** Sets everything but the mailbox to zero: a Start begins anew from the journal. */
+export function clearMemory(): void {
+  memory.fill(WORK, 0, FRAMES + 24 - WORK);
+  memory.fill(changetype<usize>(S), 0, offsetof<State>());
+}

@@ -1,0 +1,82 @@
+/**
+ * The eUICC's eIM configuration (procedures 1.5, 2, 21.1): Eims reads the list and prepares the endpoint of the eIM that is due;
+ * Associate loads the provisioned AddInitialEim request into an eUICC without eIMs.
+ */
+import { Op, Report, StoreKey } from "../abi";
+import { ask } from "../apdu";
+import { clearFlag, dueEntry, EimFlag, entryHash, hasFlag, takeEndpoint, takeList } from "../eims";
+import { answerIs, askEmpty, wholeAnswerIs } from "../es10";
+import { call, leave, next, Must, Proc } from "../flow";
+import { takeEndpointRecord } from "../journal";
+import { op, report } from "../mailbox";
+import { CAPACITY } from "../abi";
+import { PAYLOAD, S, T, WORK, WORK_SIZE } from "../memory";
+import { Status } from "../status";
+import { Tag } from "../tags";
+import { child, isRow, readTlv, uint } from "../tlv";
+
+/** Leaves with the number of eIMs; S.eim is the one that is due, 0 when none is. */
+export function eims(at: u32, r: i32): void {
+  switch (at) {
+    case 0:
+      askEmpty(Tag.GetEimConfigurationData, WORK);
+      return call(Proc.Card, 1 | Must);
+    case 1: {
+      if (!answerIs(Tag.GetEimConfigurationData)) return leave(Status.CardMalformed);
+      const p = T.val, end = T.next;
+      takeList(p, end);
+      S.tableStale = 0;
+      S.eim = dueEntry();
+      if (!S.eim) return leave(S.eims);
+      S.eimHash = entryHash(S.eim);
+      takeEndpoint(p, end, S.eimHash);
+      if (!hasFlag(S.eim, EimFlag.Departed)) return leave(S.eims);
+      return op(2, Op.StoreRead, 0, 0, 0, StoreKey.Endpoint);
+    }
+    default:
+      takeEndpointRecord();
+      return leave(S.eims);
+  }
+}
+
+/** Leaves with the number of eIMs that were associated; 0 when there is nothing provisioned, or it was refused. */
+export function associate(at: u32, r: i32): void {
+  switch (at) {
+    case 0:
+      S.offset = 0;
+    case 1:
+      return op(2, Op.StoreRead, 0, 0, 0, StoreKey.Provision, S.offset);
+    case 2:
+      if (r < 0 || S.length > WORK_SIZE - CAPACITY - S.offset) return leave(0);
+      memory.copy(WORK + S.offset, PAYLOAD, S.length);
+      S.offset += S.length;
+      if (!(S.flags & 2) && S.length) return next(1);
+      // the answer goes behind the command: a lost channel may ask for it again
+      if (!isWhole()) return report(4, Report.AssociationRefused, <u32>Status.BadEvent);
+      ask(WORK, S.offset, WORK + S.offset);
+      return call(Proc.Card, 3 | Must);
+    case 3: {
+      if (!wholeAnswerIs(Tag.AddInitialEim)) return leave(Status.CardMalformed);
+      const p = T.val, end = T.next;
+      if (readTlv(p, end) && T.tag == Tag.C1) return report(4, Report.AssociationRefused, uint());
+      let count: u32 = 0;
+      if (T.tag == Tag.X0 && isRow(T.val, end)) {
+        readTlv(p, end);
+        let q = T.val;
+        while (readTlv(q, end)) {
+          q = T.next;
+          count++;
+        }
+      }
+      return report(5, Report.Associated, count);
+    }
+    case 4:
+      return leave(0);
+    default:
+      return leave(1);
+  }
+}
+
+function isWhole(): bool {
+  return readTlv(WORK, WORK + S.offset) && T.tag == Tag.AddInitialEim && T.next == WORK + S.offset && child(Tag.X0);
+}

@@ -1,0 +1,140 @@
+/**
+ * eIM Package Retrieval (SGP.32 v1.2 3.1.1.1; procedures 3): one session with one eIM.
+ *
+ *   bearer -> results left over -> ( GetEimPackage -> package -> result )* -> notifications -> link closed
+ *
+ * Leaves with 0, Switched (the profile changed: the card is reset, a new session delivers the result), or what went wrong.
+ */
+import { Flag, Op, Report, Switch } from "../abi";
+import { clearFlag, EimFlag, entryCause, hasFlag, setCause, writeStateChanges } from "../eims";
+import { keepTransactionId, writeGetEimPackage } from "../esipa";
+import { clearSegments, responseEnd } from "../exchange";
+import { call, leave, next, Proc } from "../flow";
+import { PackageFlag, untilUnparked } from "../journal";
+import { op, report, storeWrite } from "../mailbox";
+import { StoreKey } from "../abi";
+import { PAYLOAD, S, T, WORK_BODY, WORK_END } from "../memory";
+import { Status } from "../status";
+import { Tag } from "../tags";
+import { child, findCut, hash, isOne, readHead, uint } from "../tlv";
+
+function finish(result: i32): void {
+  S.sessionResult = result;
+  next(8);
+}
+
+export function session(at: u32, r: i32): void {
+  switch (at) {
+    case 0: {
+      S.packages = S.bodyHash = S.bodyRepeats = S.packageFlags = 0;
+      if (!S.endpointLen && hasFlag(S.eim, EimFlag.Departed)) return finish(Status.NotFound);
+      const left = S.watch && S.watchUntil > S.seconds ? S.watchUntil - S.seconds : 1;
+      const wait = S.watch && left < S.bearerWait ? left : S.bearerWait;
+      return op(1, Op.Bearer, S.restartBearer ? Flag.Restart : Flag.None, 0, wait * 1000);
+    }
+    case 1:
+      if (r < 0) return finish(r);
+      S.restartBearer = 0;
+      S.rPlmnLen = S.length == 3 ? 3 : 0;
+      S.rPlmn = load<u32>(PAYLOAD);
+      if (!hasFlag(S.eim, EimFlag.Results)) return next(3);
+      return call(Proc.Leftover, 2);
+    case 2:
+      if (r < 0 || hasFlag(S.eim, EimFlag.Departed)) return finish(r);
+    case 3:
+      clearSegments(1);
+      writeGetEimPackage();
+      S.fill = WORK_BODY;
+      S.response = WORK_BODY;
+      return call(Proc.Exchange, 4);
+    case 4:
+      if (r < 0) return finish(r);
+      if (!readPackage()) return finish(Status.BadBody);
+      if (!entryCause(S.eim)) return next(5);
+      // any valid answer: the state change is told (procedures 3.4)
+      setCause(S.eim, 0);
+      return storeWrite(5, StoreKey.StateChanges, writeStateChanges());
+    case 5:
+      return dispatch();
+    case 6:
+      if (r < 0) return finish(r);
+      if (S.switches & Switch.OnePackage || S.packageFlags & PackageFlag.DeletesEim) return finish(0);
+      return next(3);
+    case 7:
+      return finish(r);
+    case 8:
+      if (!S.linkOpen) return leave(S.sessionResult);
+      S.linkOpen = 0;
+      return op(9, Op.LinkClose, Flag.None, 0, 0);
+    case 10:
+      return finish(Status.EimError);
+    case 11:
+      return finish(Status.LoopGuard);
+    default:
+      return leave(S.sessionResult);
+  }
+}
+
+/**
+ * Reads the answer to GetEimPackage: S.packageTag, S.packageAt, S.packageLen of the one object in it, S.transactionIdLen when it is readable.
+ * S.errorCode is not 0 when the package can't be worked on. False when the body is not an answer at all.
+ */
+function readPackage(): bool {
+  const end = responseEnd();
+  S.transactionIdLen = S.errorCode = 0;
+  if (!readHead(S.response, end) || T.tag != Tag.GetEimPackage || T.next != S.response + S.received) return false;
+  const whole = T.next;
+  const p = T.val;
+  if (!readHead(p, end)) return false;
+  S.packageTag = T.tag;
+  S.packageAt = p;
+  S.packageLen = <u32>(T.next - p);
+  if (whole > WORK_END) S.errorCode = 127; // larger than this device can take
+  else if (T.next != whole) S.errorCode = 1;
+  readTransactionId(end);
+  return true;
+}
+
+function readTransactionId(end: usize): void {
+  if (T.next > end) T.next = end;
+  switch (S.packageTag) {
+    case Tag.EuiccPackage:
+      if (findCut(T.val, T.next, Tag.Sequence) && findCut(T.val, T.next, Tag.C2)) keepTransactionId();
+      break;
+    case Tag.IpaEuiccData:
+      if (child(Tag.C3)) keepTransactionId();
+      break;
+    case Tag.ProfileDownloadTrigger:
+      if (child(Tag.C2)) keepTransactionId();
+      break;
+  }
+}
+
+function dispatch(): void {
+  const tag = S.packageTag;
+  if (tag == Tag.Integer) return eimPackageError();
+  const bodyHash = hash(S.packageAt, <u32>(responseEnd() - S.packageAt));
+  S.bodyRepeats = bodyHash == S.bodyHash ? S.bodyRepeats + 1 : 0;
+  S.bodyHash = bodyHash;
+  if (S.bodyRepeats > 1 || ++S.packages > S.maxPackages) return report(11, Report.LoopGuard, S.packages);
+  if (!S.errorCode) {
+    if (tag == Tag.EuiccPackage) return call(Proc.Package, 6);
+    if (tag == Tag.IpaEuiccData) return call(Proc.Data, 6);
+    // BF54 needs a feature that this build's ipaFeatures do not announce (procedures 27)
+    S.errorCode = tag == Tag.ProfileDownloadTrigger ? 1 : 2;
+  }
+  call(Proc.Refuse, 6);
+}
+
+/** eimPackageError: 1 noEimPackageAvailable, 2 eidNotFound, 3 invalidEid, 4 missingEid, 127. (procedures 3.3) */
+function eimPackageError(): void {
+  isOne(S.packageAt, S.packageAt + S.packageLen, Tag.Integer);
+  const code = uint();
+  if (code == 1) {
+    if (!untilUnparked(1)) S.notifications = 1;
+    if (!S.notifications) return finish(0);
+    return call(Proc.Notify, 7);
+  }
+  if (code - 2 < 3) return report(10, Report.DeviceRefused, code);
+  finish(Status.EimError);
+}

@@ -1,0 +1,62 @@
+/**
+ * Profile Rollback (SGP.32 v1.2 3.3.2, ES10b.ProfileRollback 5.9.16; procedures 5): the result of an enable with rollbackFlag can't be delivered.
+ *
+ *   ProfileRollback --0--> record removed -> reset -> (a new session delivers the new EPR)
+ *                   --5 catBusy--> three tries, 5 s apart    --else--> record removed: the first EPR is kept and delivered later
+ */
+import { Report, StoreKey, Switch } from "../abi";
+import { askWith, readEpr, wholeAnswerIs } from "../es10";
+import { EimFlag, entryOf, noteStateChange, setDue, setFlag, writeStateChanges } from "../eims";
+import { call, leave, Proc } from "../flow";
+import { removePackage } from "../journal";
+import { report, sleep, storeWrite } from "../mailbox";
+import { PAYLOAD, S, T, WORK_BODY } from "../memory";
+import { Tag } from "../tags";
+import { child, size } from "../tlv";
+
+const CAT_BUSY: i32 = 5;
+
+export function rollback(at: u32, r: i32): void {
+  switch (at) {
+    case 0: {
+      store<u32>(PAYLOAD, S.switches & Switch.RefreshFalse ? 0x000180 : 0xff0180); // 80 01 refreshFlag
+      askWith(Tag.ProfileRollback, PAYLOAD, 3, WORK_BODY);
+      return call(Proc.Card, 1);
+    }
+    case 1: {
+      const code = r < 0 || !wholeAnswerIs(Tag.ProfileRollback) ? CAT_BUSY : cmdResult();
+      if (!code) return report(2, Report.RolledBack, S.journalCounter);
+      if (code == CAT_BUSY && ++S.rollbackTries < 3) return sleep(0, 5, 0);
+      return report(5, Report.RollbackRefused, code);
+    }
+    case 2:
+      noteStateChange(0, S.journalHash);
+      return storeWrite(3, StoreKey.StateChanges, writeStateChanges());
+    case 3: {
+      const e = entryOf(S.journalHash);
+      if (e) {
+        setFlag(e, EimFlag.Results);
+        setDue(e, S.seconds);
+      }
+      return removePackage(S.switches & Switch.NoCardReset ? 6 : 4);
+    }
+    case 4:
+      return call(Proc.Switch, 7);
+    case 5:
+      return removePackage(7);
+    case 6: // the link was never lost: the new EPR can go at once
+      if (!wholeAnswerIs(Tag.ProfileRollback) || !child(Tag.EuiccPackage)) return leave(0);
+      S.eprAt = T.at;
+      S.eprLen = size();
+      if (!readEpr()) return leave(0);
+      return call(Proc.Deliver, 7);
+    default:
+      return leave(0);
+  }
+}
+
+/** cmdResult has the universal tag, but some answer 80 (types 6). */
+function cmdResult(): i32 {
+  if (!child(Tag.Integer) && !(wholeAnswerIs(Tag.ProfileRollback) && child(Tag.C0))) return CAT_BUSY;
+  return T.len == 1 ? load<u8>(T.val) : 127;
+}
