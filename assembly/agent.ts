@@ -14,7 +14,7 @@ import { exchange } from "./exchange";
 import { call, currentAt, currentProc, leave, mustEnd, next, Proc } from "./flow";
 import { readPackage, readParked, untilUnparked } from "./journal";
 import { op, report, sleep, storeWrite } from "./mailbox";
-import { clearMemory, EID, EIM_ID, MAILBOX, PAYLOAD, S, T, WORK } from "./memory";
+import { E, EID, EIM_ID, MAILBOX, PAYLOAD, S, T, WORK, clearMemory } from "./memory";
 import { euiccData } from "./procedures/euicc-data";
 import { associate, eims } from "./procedures/eim-configuration";
 import { session } from "./procedures/eim-package-retrieval";
@@ -40,10 +40,10 @@ export function step(now: u32): i32 {
     configure(PAYLOAD, PAYLOAD + length);
     call(Proc.Main, 0);
   } else if (!takeEvent(kind)) return Status.BadEvent;
-  S.length = length;
+  E.length = length;
   pass(now);
-  S.busy = 0;
-  while (!S.busy) turn();
+  E.busy = 0;
+  while (!E.busy) turn();
   return S.op;
 }
 
@@ -52,12 +52,12 @@ function takeEvent(kind: u32): bool {
   const sleeping = S.op == Op.Sleep;
   if (!S.op || kind != (sleeping ? Event.Wake : Event.Done)) return false;
   if (!sleeping && load<u32>(MAILBOX, Field.Ref) != S.ref) return false;
-  S.flags = load<u8>(MAILBOX, Field.Flags);
-  S.result = load<i32>(MAILBOX, Field.WaitOrStatus);
-  S.arg0 = load<u32>(MAILBOX, Field.Arg0);
-  S.arg1 = load<u32>(MAILBOX, Field.Arg1);
-  if (S.flags & Flag.CardReset || S.op == Op.UiccReset) S.channelOpen = S.capabilitySent = S.eidFresh = 0;
-  if (mustEnd()) leave(S.result);
+  E.flags = load<u8>(MAILBOX, Field.Flags);
+  E.result = load<i32>(MAILBOX, Field.WaitOrStatus);
+  E.arg0 = load<u32>(MAILBOX, Field.Arg0);
+  E.arg1 = load<u32>(MAILBOX, Field.Arg1);
+  if (E.flags & Flag.CardReset || S.op == Op.UiccReset) S.channelOpen = S.capabilitySent = S.eidFresh = 0;
+  if (mustEnd()) leave(E.result);
   return true;
 }
 
@@ -70,7 +70,7 @@ function pass(now: u32): void {
 }
 
 function turn(): void {
-  const at = currentAt(), r = S.result;
+  const at = currentAt(), r = E.result;
   switch (currentProc()) {
     case Proc.CardOpen: return cardOpen(at, r);
     case Proc.Card: return card(at, r);
@@ -102,10 +102,10 @@ function main(at: u32, r: i32): void {
       readPackage();
       return read(2, StoreKey.Endpoint);
     case 2:
-      if (r >= 0 && S.length > 4) S.departed = load<u32>(PAYLOAD);
+      if (r >= 0 && E.length > 4) S.departed = load<u32>(PAYLOAD);
       return read(3, StoreKey.StateChanges);
     case 3:
-      if (r >= 0) readStateChanges(S.length);
+      if (r >= 0) readStateChanges(E.length);
       return read(4, StoreKey.Parked);
     case 4:
       readParked();
@@ -176,13 +176,13 @@ function read(at: u32, key: u32): void {
 
 /** The card, or what it answers, is unusable: report, wait, reset it, and begin again. */
 function cardFailed(): void {
-  report(21, Report.CardFailed, S.result == Status.CardSw ? S.sw : <u32>S.result);
+  report(21, Report.CardFailed, E.result == Status.CardSw ? S.sw : <u32>E.result);
 }
 
 /** Takes the EID from the answer; another card than before makes what was known of it void. */
 function takeEid(): bool {
   if (!wholeAnswerIs(Tag.GetEuiccData) || !child(Tag.Eid) || T.len != 16) {
-    S.result = Status.CardMalformed;
+    E.result = Status.CardMalformed;
     return false;
   }
   if (S.eidKnown && hash(T.val, 16) != hash(EID, 16)) S.infoKnown = S.leftoversKnown = S.eims = S.associationTried = 0;
@@ -200,7 +200,7 @@ function backoff(fails: u32): u32 {
 
 /** Schedules the eIM's next session by the outcome of this one. */
 function afterSession(): void {
-  const outcome = S.result;
+  const outcome = E.result;
   const e = S.eim;
   if (outcome == Status.Switched) return next(16);
   let fails: u32 = 0;
@@ -225,7 +225,7 @@ function afterSession(): void {
 
 /** Why the host woke us. */
 function wake(): void {
-  const reasons = S.arg0;
+  const reasons = E.arg0;
   if (reasons & WakeReason.Poll) {
     S.associationTried = 0;
     S.tableStale = 1;
@@ -233,6 +233,6 @@ function wake(): void {
   if (reasons & (WakeReason.Poll | WakeReason.Bearer)) pollAll();
   if (!untilUnparked(1)) pollAll();
   if (!(reasons & WakeReason.StateChanged)) return next(17);
-  noteStateChange(S.arg1, 0);
+  noteStateChange(E.arg1, 0);
   storeWrite(17, StoreKey.StateChanges, writeStateChanges());
 }

@@ -7,7 +7,7 @@
 import { Flag, Op, Switch } from "./abi";
 import { call, leave, next, Must, Proc } from "./flow";
 import { op, payload8 } from "./mailbox";
-import { PAYLOAD, S, TERMINAL_CAPABILITY, WORK_END } from "./memory";
+import { E, PAYLOAD, S, TERMINAL_CAPABILITY, WORK_END } from "./memory";
 import { Status } from "./status";
 
 /** Sets up a command of `len` octets at `command`; its answer is stored from `answer` on, as much as fits. */
@@ -36,7 +36,7 @@ export function cardOpen(at: u32, r: i32): void {
       store<u64>(PAYLOAD, 0x00_01_00_00_89_ff_ff_ff, 8);
       return op(2 | Must, Op.UiccOpen, (S.switches & Switch.FixedChannel ? Flag.FixedChannel : 0) | (S.switches & Switch.NoFci ? Flag.NoFci : 0), 16, 0);
     default:
-      S.channel = S.arg0;
+      S.channel = E.arg0;
       if (S.channel > 19) return leave(Status.Channel);
       S.channelOpen = 1;
       return leave(0);
@@ -102,8 +102,8 @@ function received(): i32 {
 
 function readAnswer(): i32 {
   if (!S.channelOpen) return Status.ChannelLost;
-  if (S.length < 2) return Status.CardMalformed;
-  S.dataLen = S.length - 2;
+  if (E.length < 2) return Status.CardMalformed;
+  S.dataLen = E.length - 2;
   const p = PAYLOAD + S.dataLen;
   S.sw = (load<u8>(p) << 8) | load<u8>(p, 1);
   if (S.sw == 0x6881) return Status.ChannelLost;

@@ -1,5 +1,5 @@
 /** Configuration that Start carries (host/README.md): a row of data objects, all with a default but the entropy. */
-import { DEVICE_CAPABILITIES, IMEI, S, T, TERMINAL_CAPABILITY } from "./memory";
+import { DEVICE_CAPABILITIES, IMEI, S, State, T, TERMINAL_CAPABILITY } from "./memory";
 import { hash, readTlv, uint } from "./tlv";
 
 function defaults(): void {
@@ -27,35 +27,25 @@ function keep(to: usize, size: u32): u32 {
   return len;
 }
 
-function takeNumber(tag: u32, value: u32): void {
-  switch (tag) {
-    case 0x81: S.switches = value; break;
-    case 0x82: S.pollPeriod = value; break;
-    case 0x83: S.backoffBase = value; break;
-    case 0x84: S.backoffCap = value; break;
-    case 0x85: S.watchTime = value; break;
-    case 0x86: S.refreshGrace = value; break;
-    case 0x87: S.bearerWait = value; break;
-    case 0x88: S.exchangeTimeout = value; break;
-    case 0x89: if (value - 1 < 255) S.blockSize = value; break;
-    case 0x8b: S.protocols = value; break;
-    case 0x91: S.maxPackages = value; break;
-  }
-}
-
 /** Takes the row of data objects in [p, end), which is known to be whole. */
 export function configure(p: usize, end: usize): void {
   defaults();
   while (readTlv(p, end)) {
     p = T.next;
-    switch (T.tag) {
-      case 0x80: S.chance = hash(T.val, T.len); break;
-      case 0x8a: S.terminalCapabilityLen = keep(TERMINAL_CAPABILITY, 32); break;
-      case 0x8c:
-      case 0x8d: S.imeiLen = keep(IMEI, 16); break;
-      case 0xae: S.deviceCapabilitiesLen = keep(DEVICE_CAPABILITIES, 64); break;
-      default: takeNumber(T.tag, uint());
-    }
+    const tag = T.tag;
+    let field = tag - 0x81;
+    let value = uint();
+    if (tag == 0x80) S.chance = hash(T.val, T.len);
+    else if (tag == 0x8a) value = keep(TERMINAL_CAPABILITY, 32);
+    else if (tag == 0x8c) value = keep(IMEI, 16);
+    else if (tag == 0x8d) {
+      field = 0x8c - 0x81;
+      value = keep(IMEI, 8);
+    } else if (tag == 0xae) {
+      field = 0x8e - 0x81;
+      value = keep(DEVICE_CAPABILITIES, 64);
+    } else if (tag == 0x89 && value - 1 > 254) continue;
+    if (field <= 0x91 - 0x81) store<u32>(changetype<usize>(S) + offsetof<State>("switches") + (field << 2), value);
   }
 }
 

@@ -5,7 +5,7 @@
  * An entry, 16 octets: u32 hash of the eimId, u32 due (S.seconds), u8 failures, u8 pending stateChangeCause + 1, u8 flags.
  */
 import { chooseBinding } from "./exchange";
-import { CI_PK_ID, EIM_ID, EIMS, ENDPOINT, ENDPOINT_SIZE, PAYLOAD, S, T } from "./memory";
+import { CI_PK_ID, EIMS, EIM_ID, ENDPOINT, ENDPOINT_SIZE, PAYLOAD, S, T, W } from "./memory";
 import { Tag } from "./tags";
 import { find, findCut, hash, readTlv, uint, writeBytes, writeTlv, writeTo } from "./tlv";
 
@@ -181,5 +181,5 @@ function takeConfiguration(p: usize, end: usize): void {
     if (T.tag == Tag.X6) writeBytes(q, <u32>(T.next - q));
     q = T.next;
   }
-  S.endpointLen = S.writeFailed ? 0 : <u32>(S.write - ENDPOINT);
+  S.endpointLen = W.failed ? 0 : <u32>(W.at - ENDPOINT);
 }

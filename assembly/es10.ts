@@ -1,6 +1,6 @@
 /** ES10a/b messages (SGP.32 v1.2 5.9, SGP.22 5.7): commands that the agent builds itself, and what it reads of the answers. */
 import { ask } from "./apdu";
-import { COMMAND, COMMAND_SIZE, CRITERION, CRITERION_EPR, S, T, WORK_END } from "./memory";
+import { COMMAND, COMMAND_SIZE, CRITERION, CRITERION_EPR, S, T, W, WORK_END } from "./memory";
 import { Tag } from "./tags";
 import { child, find, findCut, hash, readTlv, size, uint, uintSize, writeBytes, writeHead, writeTo, writeUint } from "./tlv";
 
@@ -31,7 +31,7 @@ function begin(): void {
 }
 
 function end(answer: usize, limit: usize): void {
-  ask(COMMAND, <u32>(S.write - COMMAND), answer, limit);
+  ask(COMMAND, <u32>(W.at - COMMAND), answer, limit);
 }
 
 /** A command without content: `tag` 00. */

@@ -2,7 +2,7 @@
 import { entryCause } from "./eims";
 import { responseEnd, segmentsSize, setSegment } from "./exchange";
 import { Query } from "./es10";
-import { EID, S, T, TRANSACTION_ID, WORK, WORK_BODY } from "./memory";
+import { EID, S, T, TRANSACTION_ID, W, WORK, WORK_BODY } from "./memory";
 import { Status } from "./status";
 import { Tag } from "./tags";
 import { isOne, readTlv, tlvSize, uint, write8, writeHead, writeTlv, writeTo, writeUint } from "./tlv";
@@ -11,7 +11,7 @@ const EID_SIZE: u32 = 18;
 
 /** Segment 0 is what was written since writeTo(WORK, ...). */
 function headSegment(): void {
-  setSegment(0, Query.None, <u32>WORK, <u32>(S.write - WORK));
+  setSegment(0, Query.None, <u32>WORK, <u32>(W.at - WORK));
 }
 
 /** GetEimPackageRequest as segment 0: BF4F{5A eid, [80 notifyStateChange, 81 stateChangeCause], [82 rPLMN]}. (5.14.5) */
@@ -61,8 +61,8 @@ export function writeRefusal(around: u32, outer: u32, code: u32): void {
   writeHead(outer, inner);
   if (S.transactionIdLen) writeTlv(Tag.C0, TRANSACTION_ID, S.transactionIdLen);
   writeUint(Tag.Integer, code);
-  S.fill = S.write;
-  setSegment(1, Query.None, <u32>at, <u32>(S.write - at));
+  S.fill = W.at;
+  setSegment(1, Query.None, <u32>at, <u32>(W.at - at));
 }
 
 /** Keeps the eimTransactionId in T, when it has a valid length. */

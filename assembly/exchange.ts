@@ -10,7 +10,7 @@ import { Binding, CAPACITY, Flag, Op, Peer } from "./abi";
 import { askList, Query } from "./es10";
 import { call, leave, next, Must, Proc } from "./flow";
 import { op } from "./mailbox";
-import { ENDPOINT, PAYLOAD, S, SEGMENTS, WORK_END } from "./memory";
+import { E, ENDPOINT, PAYLOAD, S, SEGMENTS, WORK_END } from "./memory";
 import { Status } from "./status";
 
 /** A segment: u32 query, u32 address in memory or octets of the answer to skip, u32 octets. */
@@ -105,15 +105,15 @@ function send(): void {
 }
 
 function receive(): void {
-  if (S.result < 0) return fail(S.result);
+  if (E.result < 0) return fail(E.result);
   const at = responseEnd();
   const room = <u32>(WORK_END - at);
-  memory.copy(at, PAYLOAD, S.length > room ? room : S.length);
-  S.received += S.length;
-  if (!(S.flags & Flag.Last)) return S.received > 0xffff || !S.length ? fail(Status.TooLarge) : next(5);
+  memory.copy(at, PAYLOAD, E.length > room ? room : E.length);
+  S.received += E.length;
+  if (!(E.flags & Flag.Last)) return S.received > 0xffff || !E.length ? fail(Status.TooLarge) : next(5);
   S.linkReused = 1;
-  S.retryAfter = S.arg1;
-  const code = S.arg0;
+  S.retryAfter = E.arg1;
+  const code = E.arg0;
   leave(code - 200 < 100 ? <i32>S.received : code == 429 || code >= 500 ? Status.HttpServer : Status.HttpRefused);
 }
 

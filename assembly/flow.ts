@@ -3,7 +3,7 @@
  * `switch`; it makes an op, calls another procedure, or leaves with a result, and nothing ever recurses.
  * This is why an agent can be cut at any op: what it waits for is data.
  */
-import { FRAMES, FRAMES_MAX, S } from "./memory";
+import { E, FRAMES, FRAMES_MAX, S } from "./memory";
 
 export const enum Proc {
   Main,
@@ -48,7 +48,7 @@ export function next(at: u32): void {
   store<u8>(top(), at, 1);
 }
 
-/** Starts `proc`; the caller goes on at `at` when it leaves, with S.result. */
+/** Starts `proc`; the caller goes on at `at` when it leaves, with E.result. */
 export function call(proc: Proc, at: u32): void {
   if (S.depth) next(at);
   // the deepest chain is 8: Main, Session, Package, Deliver, Result, Exchange, Card, Command
@@ -58,12 +58,12 @@ export function call(proc: Proc, at: u32): void {
 
 /** Ends the procedure on top. */
 export function leave(result: i32): void {
-  S.result = result;
+  E.result = result;
   do S.depth--;
   while (mustEnd());
 }
 
 /** The procedure on top can't go on after what has ended. */
 export function mustEnd(): bool {
-  return S.result < 0 && load<u8>(top(), 1) >= Must;
+  return E.result < 0 && load<u8>(top(), 1) >= Must;
 }

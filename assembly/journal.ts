@@ -10,7 +10,7 @@
  */
 import { StoreKey } from "./abi";
 import { storeWrite } from "./mailbox";
-import { ENDPOINT, PARKED, PAYLOAD, S } from "./memory";
+import { E, ENDPOINT, PARKED, PAYLOAD, S } from "./memory";
 
 /** Flags of a package, kept in its record. */
 export const enum PackageFlag {
@@ -30,7 +30,7 @@ export function writePackage(at: u32): void {
 }
 
 export function readPackage(): void {
-  if (S.result < 0 || S.length < 12) return;
+  if (E.result < 0 || E.length < 12) return;
   S.journalHash = load<u32>(PAYLOAD);
   S.journalCounter = load<u32>(PAYLOAD, 4);
   S.journalFlags = load<u32>(PAYLOAD, 8);
@@ -56,8 +56,8 @@ export function removeEndpoint(at: u32): void {
 
 /** Endpoint record in the payload: becomes the session's endpoint. */
 export function takeEndpointRecord(): void {
-  if (S.result < 0 || S.length < 4) return;
-  S.endpointLen = S.length - 4;
+  if (E.result < 0 || E.length < 4) return;
+  S.endpointLen = E.length - 4;
   memory.copy(ENDPOINT, PAYLOAD + 4, S.endpointLen);
 }
 
@@ -124,8 +124,8 @@ export function writeParked(at: u32): void {
 }
 
 export function readParked(): void {
-  if (S.result < 0) return;
-  for (let p = PAYLOAD; p + 8 <= PAYLOAD + S.length && S.parked < PARKED_MAX; p += 8) {
+  if (E.result < 0) return;
+  for (let p = PAYLOAD; p + 8 <= PAYLOAD + E.length && S.parked < PARKED_MAX; p += 8) {
     const to = parkedAt(S.parked++);
     store<u64>(to, load<u64>(p));
     store<u32>(to, S.seconds + spell(load<u32>(p, 4)), 8);

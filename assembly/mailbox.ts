@@ -1,7 +1,7 @@
 /** Makes ops: the only place that writes the mailbox header. */
 import { Field, Flag, Op } from "./abi";
 import { next } from "./flow";
-import { MAILBOX, PAYLOAD, S } from "./memory";
+import { E, MAILBOX, PAYLOAD, S } from "./memory";
 
 /** Leaves one op in the mailbox; the payload, `length` octets, must be in place. The procedure on top goes on at `at`. */
 export function op(at: u32, kind: Op, flags: u32, length: u32, wait: u32, arg0: u32 = 0, arg1: u32 = 0, aux: u32 = 0): void {
@@ -12,7 +12,7 @@ export function op(at: u32, kind: Op, flags: u32, length: u32, wait: u32, arg0: 
   store<u32>(MAILBOX, arg0, Field.Arg0);
   store<u32>(MAILBOX, arg1, Field.Arg1);
   S.op = kind;
-  S.busy = 1;
+  E.busy = 1;
   next(at);
 }
 

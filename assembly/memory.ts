@@ -58,19 +58,15 @@ export class State {
   now: u32; // ms, as the host gave it
   seconds: u32; // since Start; does not wrap
   milliseconds: u32; // rest below a second
-  flags: u32;
-  length: u32;
-  arg0: u32;
-  arg1: u32;
+
+  chance: u32; // state of the generator (config.ts)
 
   // the op in hand (mailbox.ts), the calls in progress (flow.ts)
-  busy: u32;
   op: u32;
   ref: u32;
   depth: u32;
-  result: i32; // of the op or the call that has ended
 
-  // configuration (config.ts)
+  // configuration (config.ts): in the order of the tags 81 to 91, 4 octets each
   switches: u32;
   pollPeriod: u32;
   backoffBase: u32;
@@ -80,12 +76,14 @@ export class State {
   bearerWait: u32;
   exchangeTimeout: u32;
   blockSize: u32;
-  protocols: u32;
-  maxPackages: u32;
   terminalCapabilityLen: u32;
+  protocols: u32;
   imeiLen: u32;
+  unused8D: u32;
   deviceCapabilitiesLen: u32;
-  chance: u32;
+  unused8F: u32;
+  unused90: u32;
+  maxPackages: u32;
 
   // the card
   channelOpen: u32;
@@ -190,6 +188,7 @@ export class State {
 
   // IpaEuiccDataRequest
   items: u32;
+  step: u32;
   criterionLen: u32;
   criterionEprLen: u32;
   ciPkAskedLen: u32;
@@ -198,26 +197,40 @@ export class State {
   rPlmnLen: u32;
   rPlmn: u32;
 
-  // writer (tlv.ts)
-  write: usize;
-  writeEnd: usize;
-  writeFailed: u32;
 }
 
 export const S = changetype<State>(BASE);
 
-/** Where the TLV reader stands. */
-@unmanaged
-@final
-export class Cursor {
-  at: usize; // first identifier octet
-  tag: u32;
-  len: u32;
-  val: usize; // first content octet
-  next: usize; // behind the content
+/*
+ * What lives no longer than one ipa_step stands in globals: they take 2 octets of code where memory takes 6, and a copy of
+ * the linear memory between two steps is still the whole agent.
+ */
+
+/** The event in hand, and how the last op or call ended. */
+export class E {
+  static result: i32 = 0; // status of the op, or what the call left with
+  static flags: u32 = 0;
+  static length: u32 = 0;
+  static arg0: u32 = 0;
+  static arg1: u32 = 0;
+  static busy: u32 = 0; // an op was made
 }
 
-export const T = changetype<Cursor>(BASE + offsetof<State>());
+/** Where the TLV reader stands. */
+export class T {
+  static at: usize = 0; // first identifier octet
+  static tag: u32 = 0;
+  static len: u32 = 0;
+  static val: usize = 0; // first content octet
+  static next: usize = 0; // behind the content
+}
+
+/** Where the writer stands. */
+export class W {
+  static at: usize = 0;
+  static end: usize = 0;
+  static failed: u32 = 0;
+}
 
 /** Sets everything but the mailbox to zero: a Start begins anew from the journal. */
 export function clearMemory(): void {

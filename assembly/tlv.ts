@@ -2,7 +2,7 @@
  * BER-TLV over memory: reads what real cards send (non-minimal lengths, unknown trailing elements), writes DER.
  * Every length is checked before a load. Nothing is copied by reading.
  */
-import { S, T } from "./memory";
+import { T, W } from "./memory";
 
 /**
  * Reads identifier and length at `p` into T. The content may reach beyond `end` (a cut prefix is still readable);
@@ -112,31 +112,31 @@ export function tlvSize(tag: u32, len: u32): u32 {
   return (tag > 0xff ? 2 : 1) + lengthSize(len) + len;
 }
 
-/** Points the writer at [p, end). Writing is sticky: the first overflow stays in S.writeFailed, later calls do nothing. */
+/** Points the writer at [p, end). Writing is sticky: the first overflow stays in W.failed, later calls do nothing. */
 export function writeTo(p: usize, end: usize): void {
-  S.write = p;
-  S.writeEnd = end;
-  S.writeFailed = 0;
+  W.at = p;
+  W.end = end;
+  W.failed = 0;
 }
 
 export function write8(value: u32): void {
-  const p = S.write;
-  if (p >= S.writeEnd) {
-    S.writeFailed = 1;
+  const p = W.at;
+  if (p >= W.end) {
+    W.failed = 1;
     return;
   }
   store<u8>(p, value);
-  S.write = p + 1;
+  W.at = p + 1;
 }
 
 export function writeBytes(p: usize, len: u32): void {
-  const at = S.write;
-  if (len > <u32>(S.writeEnd - at)) {
-    S.writeFailed = 1;
+  const at = W.at;
+  if (len > <u32>(W.end - at)) {
+    W.failed = 1;
     return;
   }
   memory.copy(at, p, len);
-  S.write = at + len;
+  W.at = at + len;
 }
 
 /** Identifier and DER length. */

@@ -10,7 +10,7 @@ import { call, leave, next, Must, Proc } from "../flow";
 import { takeEndpointRecord } from "../journal";
 import { op, report } from "../mailbox";
 import { CAPACITY } from "../abi";
-import { PAYLOAD, S, T, WORK, WORK_SIZE } from "../memory";
+import { E, PAYLOAD, S, T, WORK, WORK_SIZE } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
 import { child, isRow, readTlv, uint } from "../tlv";
@@ -47,10 +47,10 @@ export function associate(at: u32, r: i32): void {
     case 1:
       return op(2, Op.StoreRead, 0, 0, 0, StoreKey.Provision, S.offset);
     case 2:
-      if (r < 0 || S.length > WORK_SIZE - CAPACITY - S.offset) return leave(0);
-      memory.copy(WORK + S.offset, PAYLOAD, S.length);
-      S.offset += S.length;
-      if (!(S.flags & 2) && S.length) return next(1);
+      if (r < 0 || E.length > WORK_SIZE - CAPACITY - S.offset) return leave(0);
+      memory.copy(WORK + S.offset, PAYLOAD, E.length);
+      S.offset += E.length;
+      if (!(E.flags & 2) && E.length) return next(1);
       // the answer goes behind the command: a lost channel may ask for it again
       if (!isWhole()) return report(4, Report.AssociationRefused, <u32>Status.BadEvent);
       ask(WORK, S.offset, WORK + S.offset);

@@ -13,7 +13,7 @@ import { call, leave, next, Proc } from "../flow";
 import { PackageFlag, untilUnparked } from "../journal";
 import { op, report, storeWrite } from "../mailbox";
 import { StoreKey } from "../abi";
-import { PAYLOAD, S, T, WORK_BODY, WORK_END } from "../memory";
+import { E, PAYLOAD, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
 import { child, findCut, hash, isOne, readHead, uint } from "../tlv";
@@ -35,7 +35,7 @@ export function session(at: u32, r: i32): void {
     case 1:
       if (r < 0) return finish(r);
       S.restartBearer = 0;
-      S.rPlmnLen = S.length == 3 ? 3 : 0;
+      S.rPlmnLen = E.length == 3 ? 3 : 0;
       S.rPlmn = load<u32>(PAYLOAD);
       if (!hasFlag(S.eim, EimFlag.Results)) return next(3);
       return call(Proc.Leftover, 2);

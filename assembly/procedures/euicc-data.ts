@@ -3,21 +3,20 @@
  * Each item is asked from the eUICC once and stays in memory where it came; segments put them in the order of the type.
  * Lists of notifications and EPRs that are too long for memory are read a second time while they are sent.
  *
- *   request -> emergency? -> addresses -> EUICCInfo1 -> EUICCInfo2 -> token -> certificates -> own items -> EPRs -> notifications -> result
+ *   request -> (emergency?) -> addresses -> EUICCInfo1 -> EUICCInfo2 -> token -> certificates -> EPRs -> notifications -> own items -> result
  */
 import { Switch } from "../abi";
-import { answerIs, askEmpty, askList, askWith, Query, RESPONSE_ROOM, wholeAnswerIs } from "../es10";
-import { entryHash } from "../eims";
+import { answerIs, askList, askWith, Query, RESPONSE_ROOM } from "../es10";
+import { ask } from "../apdu";
 import { writeRefusal } from "../esipa";
 import { clearSegments, segmentsSize, setSegment } from "../exchange";
 import { call, leave, next, Proc } from "../flow";
-import {
-  CI_PK_ASKED, CI_PK_ID, COMMAND, CRITERION, CRITERION_EPR, CRITERION_SIZE, DEVICE_CAPABILITIES, EIM_ID, IMEI, PAYLOAD, S, T, TRANSACTION_ID, WORK_BODY,
-  WORK_END,
-} from "../memory";
+import { CI_PK_ASKED, CI_PK_ID, COMMAND, CRITERION, CRITERION_EPR, CRITERION_SIZE, DEVICE_CAPABILITIES, E, EIM_ID, IMEI, PAYLOAD, S, T, TRANSACTION_ID, W, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
-import { child, find, findCut, hash, isOne, isRow, lengthSize, readHead, readTlv, size, uint, write8, writeBytes, writeHead, writeTlv, writeTo } from "../tlv";
+import {
+  child, find, findCut, hash, isOne, isRow, lengthSize, readHead, readTlv, size, uint, write8, writeBytes, writeHead, writeTlv, writeTo, writeUint,
+} from "../tlv";
 
 /** Items in the order of the type; each has a segment, behind the head of the request and the head of the response. */
 const enum Item {
@@ -42,85 +41,44 @@ const CI_PK_ID_NOT_FOUND: u32 = 5;
 const ECALL_ACTIVE: u32 = 104;
 const UNDEFINED: u32 = 127;
 
+/** Queries in the order in which they are made; the lists come last, because they may take all the room that is left. */
+const enum Step {
+  Emergency = 1,
+  Addresses,
+  Info1,
+  Info2,
+  Token,
+  KeyId,
+  Certificates,
+  Eprs,
+  Notifications,
+}
+
+/** start -> ( query -> what it brings )* -> result */
 export function euiccData(at: u32, r: i32): void {
   switch (at) {
-    case 0: {
-      S.resultHash = S.seqNumber = S.wrap = 0;
+    case 0:
+      S.resultHash = S.seqNumber = S.wrap = S.step = 0;
+      S.fill = WORK_BODY;
       if (!readRequest()) {
         S.errorCode = 1;
-        return call(Proc.Refuse, 99);
+        return call(Proc.Refuse, 3);
       }
-      clearSegments(FIRST_SEGMENT + Item.Count);
-      S.fill = WORK_BODY;
-      if (!S.ecall) return next(2);
-      // BF2D{5C 9F70 9F7B}: is a profile with ecallIndication enabled?
-      store<u32>(PAYLOAD, 0x709f045c);
-      store<u16>(PAYLOAD, 0x7b9f, 4);
-      return askMore(1, Tag.ProfileInfoList, PAYLOAD, 6);
-    }
-    case 1:
-      if (r < 0) return refuseData(UNDEFINED);
-      if (emergencyEnabled()) return refuseData(ECALL_ACTIVE);
-      S.fill = WORK_BODY;
-    case 2:
       if (!S.items) return refuseData(INCORRECT_TAG_LIST);
-      if (!wants(Item.DefaultSmdp) && !wants(Item.RootSmds)) return next(4);
-      return askMore(3, Tag.EuiccConfiguredAddresses, 0, 0);
-    case 3:
-      if (!isStored(Tag.EuiccConfiguredAddresses)) return refuseData(UNDEFINED);
-      // retagged in place, from the last to the first: 81 is what 80 becomes
-      takeChild(Tag.EuiccConfiguredAddresses, Tag.C1, Tag.C3, Item.RootSmds);
-      takeChild(Tag.EuiccConfiguredAddresses, Tag.C0, Tag.C1, Item.DefaultSmdp);
-    case 4:
-      if (!wants(Item.Info1)) return next(6);
-      return askMore(5, Tag.EuiccInfo1, 0, 0);
-    case 5:
-      if (!isStored(Tag.EuiccInfo1)) return refuseData(UNDEFINED);
-      setItem(Item.Info1, T.at, size());
-    case 6:
-      if (!wants(Item.Info2)) return next(8);
-      return askMore(7, Tag.EuiccInfo2, 0, 0);
-    case 7:
-      if (!isStored(Tag.EuiccInfo2)) return refuseData(UNDEFINED);
-      setItem(Item.Info2, T.at, size());
-    case 8:
-      if (!wants(Item.Token)) return next(10);
-      return askToken();
-    case 9:
-      if (!isStored(Tag.GetEimConfigurationData)) return refuseData(UNDEFINED);
-      takeToken();
-    case 10:
-      if (!wants(Item.EumCertificate) && !wants(Item.EuiccCertificate)) return next(13);
-      // a truncated key id is completed from the eUICC's own list
-      if (S.ciPkAskedLen && S.ciPkAskedLen < 20) return askMore(11, Tag.EuiccInfo1, 0, 0);
-      return next(12);
-    case 11: {
-      const from = S.answer;
-      if (!isStored(Tag.EuiccInfo1) || !completeKeyId()) return refuseData(CI_PK_ID_NOT_FOUND);
-      S.fill = from;
-    }
-    case 12:
-      return askCertificates();
-    case 13:
-      writeOwnItems();
-      if (!wants(Item.Eprs)) return next(16);
-      askList(Query.EprsAsked, S.fill, WORK_END - RESPONSE_ROOM);
-      return call(Proc.Card, 15);
-    case 14: // certificates
-      if (!isStored(Tag.GetCerts)) return refuseData(UNDEFINED);
-      if (child(Tag.C1)) return refuseData(uint() == 1 ? CI_PK_ID_NOT_FOUND : UNDEFINED);
-      takeCertificates();
-      return next(13);
-    case 15:
-      if (!takeList(Item.Eprs, Tag.X2, Query.EprsAsked)) return refuseData(UNDEFINED);
-    case 16:
-      if (!wants(Item.Notifications)) return next(18);
-      askList(Query.NotificationsAsked, S.fill, WORK_END - RESPONSE_ROOM);
-      return call(Proc.Card, 17);
-    case 17:
-      if (!takeList(Item.Notifications, Tag.X0, Query.NotificationsAsked)) return refuseData(UNDEFINED);
-    case 18:
+      clearSegments(FIRST_SEGMENT + Item.Count);
+    case 1:
+      while (S.step < <u32>Step.Notifications) {
+        S.step++;
+        if (!query()) continue;
+        S.limit = WORK_END - RESPONSE_ROOM;
+        return call(Proc.Card, 2);
+      }
       return send();
+    case 2: {
+      const code = r < 0 ? UNDEFINED : take();
+      if (code) return refuseData(code);
+      return next(1);
+    }
     default:
       return leave(r);
   }
@@ -130,20 +88,99 @@ function wants(item: Item): bool {
   return ((S.items >> item) & 1) != 0;
 }
 
-function setItem(item: Item, at: usize, len: u32, query: Query = Query.None): void {
-  setSegment(FIRST_SEGMENT + item, query, <u32>at, len);
+/** The data object in T is the item. */
+function setItem(item: Item): void {
+  setSegment(FIRST_SEGMENT + item, Query.None, <u32>T.at, size());
 }
 
-/** Asks `tag`{content}; the answer goes behind what is stored already. */
-function askMore(at: u32, tag: u32, p: usize, len: u32): void {
+/** Sets up the query of S.step; false when it is not needed. The answer goes behind what is stored. */
+function query(): bool {
+  let tag: u32 = 0, len: u32 = 0;
+  let p = PAYLOAD;
+  switch (S.step) {
+    case Step.Emergency:
+      if (!S.ecall) return false;
+      // BF2D{5C 9F70 9F7B}: is a profile with ecallIndication enabled?
+      store<u64>(p, 0x7b9f709f045c);
+      len = 6;
+      tag = Tag.ProfileInfoList;
+      break;
+    case Step.Addresses:
+      if (!wants(Item.DefaultSmdp) && !wants(Item.RootSmds)) return false;
+      tag = Tag.EuiccConfiguredAddresses;
+      break;
+    case Step.Info1:
+      if (!wants(Item.Info1)) return false;
+      tag = Tag.EuiccInfo1;
+      break;
+    case Step.Info2:
+      if (!wants(Item.Info2)) return false;
+      tag = Tag.EuiccInfo2;
+      break;
+    case Step.Token:
+      return wants(Item.Token) && askToken();
+    case Step.KeyId: // a truncated key id is completed from the eUICC's own list
+      if (!wantsCertificate() || S.ciPkAskedLen - 1 > 18) return false;
+      tag = Tag.EuiccInfo1;
+      break;
+    case Step.Certificates: // for the key id asked for, else the eIM's own, else none
+      if (!wantsCertificate()) return false;
+      writeTo(p, p + 32);
+      if (S.ciPkAskedLen) writeTlv(Tag.C0, CI_PK_ASKED, S.ciPkAskedLen);
+      else if (S.ciPkIdLen) writeTlv(Tag.C0, CI_PK_ID, S.ciPkIdLen);
+      len = <u32>(W.at - p);
+      tag = Tag.GetCerts;
+      break;
+    case Step.Eprs:
+      if (wants(Item.Eprs)) askList(Query.EprsAsked, S.fill, WORK_END);
+      return wants(Item.Eprs);
+    default:
+      if (wants(Item.Notifications)) askList(Query.NotificationsAsked, S.fill, WORK_END);
+      return wants(Item.Notifications);
+  }
   askWith(tag, p, len, S.fill);
-  S.limit = WORK_END - RESPONSE_ROOM;
-  call(Proc.Card, at);
+  return true;
 }
 
-/** The answer came, is `tag`, and all of it is stored; T is then the object. */
-function isStored(tag: u32): bool {
-  return S.result > 0 && wholeAnswerIs(tag);
+function wantsCertificate(): bool {
+  return wants(Item.EumCertificate) || wants(Item.EuiccCertificate);
+}
+
+/** Takes the answer to the query of S.step; an IpaEuiccData error code when it is unusable. */
+function take(): u32 {
+  const step = S.step;
+  if (step == Step.Eprs) return takeList(Item.Eprs, Tag.X2, Query.EprsAsked) ? 0 : UNDEFINED;
+  if (step == Step.Notifications) return takeList(Item.Notifications, Tag.X0, Query.NotificationsAsked) ? 0 : UNDEFINED;
+  const stored = readTlv(S.answer, S.fill); // any of the others must be there whole
+  if (step == Step.Emergency) {
+    S.fill = S.answer;
+    return emergencyEnabled() ? ECALL_ACTIVE : 0;
+  }
+  if (!stored) return UNDEFINED;
+  switch (step) {
+    case Step.Addresses:
+      // retagged in place, from the last to the first: 81 is what 80 becomes
+      takeAddress(Tag.C1, Tag.C3, Item.RootSmds);
+      takeAddress(Tag.C0, Tag.C1, Item.DefaultSmdp);
+      break;
+    case Step.Info1:
+      setItem(Item.Info1);
+      break;
+    case Step.Info2:
+      setItem(Item.Info2);
+      break;
+    case Step.Token:
+      takeToken();
+      break;
+    case Step.KeyId:
+      S.fill = S.answer;
+      return completeKeyId() ? 0 : CI_PK_ID_NOT_FOUND;
+    default:
+      if (child(Tag.C1)) return uint() == 1 ? CI_PK_ID_NOT_FOUND : UNDEFINED;
+      takeCertificate(Tag.X5, Item.EumCertificate);
+      takeCertificate(Tag.X6, Item.EuiccCertificate);
+  }
+  return 0;
 }
 
 /** Reads the request; false when it is damaged. S.items stays 0 for a wrong tagList. */
@@ -223,29 +260,24 @@ function emergencyEnabled(): bool {
   return false;
 }
 
-/** Makes the child `from` of the stored answer `outer` the item, under the tag `to`. */
-function takeChild(outer: u32, from: u32, to: u32, item: Item): void {
-  if (!wants(item) || !wholeAnswerIs(outer) || !child(from)) return;
+/** Makes the child `from` of the stored answer the item, under the tag `to`. */
+function takeAddress(from: u32, to: u32, item: Item): void {
+  readTlv(S.answer, S.fill);
+  if (!wants(item) || !child(from)) return;
   store<u8>(T.at, to);
-  setItem(item, T.at, size());
+  setItem(item);
 }
 
-/** GetEimConfigurationData of this eIM. */
-function askToken(): void {
-  if (!S.eimIdLen) return next(10);
-  // BF55{A0{80 eimId}}: longer than the room for commands, so it stands before its answer
+/** GetEimConfigurationData of this eIM: BF55{A0{80 eimId}}; longer than the room for commands, so it stands before its answer. */
+function askToken(): bool {
   const at = S.fill;
   const inner = 1 + lengthSize(S.eimIdLen) + S.eimIdLen;
   writeTo(at, WORK_END);
   writeHead(Tag.GetEimConfigurationData, 1 + lengthSize(inner) + inner);
   writeHead(Tag.X0, inner);
   writeTlv(Tag.C0, EIM_ID, S.eimIdLen);
-  S.command = at;
-  S.commandLen = <u32>(S.write - at);
-  S.answer = S.write;
-  S.limit = WORK_END - RESPONSE_ROOM;
-  S.forward = 0;
-  call(Proc.Card, 9);
+  ask(at, <u32>(W.at - at), W.at);
+  return true;
 }
 
 /** Keeps only the associationToken of the configuration in T. */
@@ -255,7 +287,9 @@ function takeToken(): void {
   if (!child(Tag.X0) || !child(Tag.Sequence) || !child(Tag.C4)) return;
   const len = size();
   memory.copy(to, T.at, len);
-  setItem(Item.Token, to, len);
+  T.at = to;
+  T.val = to + len - T.len;
+  setItem(Item.Token);
   S.fill = to + len;
 }
 
@@ -274,59 +308,45 @@ function completeKeyId(): bool {
   return false;
 }
 
-/** GetCerts for the key id asked for, else the eIM's own, else none. */
-function askCertificates(): void {
-  const asked = S.ciPkAskedLen;
-  const len = asked ? asked : S.ciPkIdLen;
-  writeTo(PAYLOAD, PAYLOAD + 32);
-  if (len) writeTlv(Tag.C0, asked ? CI_PK_ASKED : CI_PK_ID, len);
-  askMore(14, Tag.GetCerts, PAYLOAD, <u32>(S.write - PAYLOAD));
-}
-
-/** A5 and A6 as they are in the answer in T; some answer A1{A6} for the second (types 6). */
-function takeCertificates(): void {
-  takeCertificate(Tag.X5, Item.EumCertificate);
-  takeCertificate(Tag.X6, Item.EuiccCertificate);
-}
-
+/** A5 or A6 as it is in the stored answer; some answer A1{A6} (types 6). */
 function takeCertificate(tag: u32, item: Item): void {
   if (!wants(item)) return;
-  let p = S.answer;
-  if (!wholeAnswerIs(Tag.GetCerts)) return;
-  p = T.val;
+  readTlv(S.answer, S.fill);
+  let p = T.val;
   const end = T.next;
   while (readTlv(p, end)) {
     p = T.next;
-    if (child(tag)) return setItem(item, T.at, size());
+    if (child(tag)) return setItem(item);
   }
 }
 
 /** Items that the IPA knows itself, and the echo of eimTransactionId. */
 function writeOwnItems(): void {
   writeTo(S.fill, WORK_END);
-  let at = S.write;
   if (S.transactionIdLen) {
     writeTlv(Tag.C7, TRANSACTION_ID, S.transactionIdLen);
-    setItem(Item.TransactionId, at, <u32>(S.write - at));
-    at = S.write;
+    endItem(Item.TransactionId);
   }
   if (wants(Item.Capabilities)) {
     // ipaFeatures: none of the download functions yet; ipaSupportedProtocols: bits 0 retrieveHttps, 1 retrieveCoaps
     const bits = S.protocols & 3;
     writeHead(Tag.X8, 7);
-    writeHead(Tag.C0, 1);
-    write8(0);
+    writeUint(Tag.C0, 0);
     writeHead(Tag.C1, 2);
     write8(bits & 2 ? 6 : 7);
     write8(((bits & 1) << 7) | ((bits & 2) << 5));
-    setItem(Item.Capabilities, at, <u32>(S.write - at));
-    at = S.write;
+    endItem(Item.Capabilities);
   }
   if (wants(Item.DeviceInfo) && S.imeiLen >= 8) {
     writeDeviceInfo();
-    setItem(Item.DeviceInfo, at, <u32>(S.write - at));
+    endItem(Item.DeviceInfo);
   }
-  S.fill = S.write;
+}
+
+/** What was written behind S.fill is the item. */
+function endItem(item: Item): void {
+  setSegment(FIRST_SEGMENT + item, Query.None, <u32>S.fill, <u32>(W.at - S.fill));
+  S.fill = W.at;
 }
 
 function digit(i: u32): u32 {
@@ -366,33 +386,33 @@ function checkDigit(): u32 {
 
 /** The list under `tag` in the answer becomes the item; empty when there is none. False when the card failed. */
 function takeList(item: Item, tag: u32, query: Query): bool {
-  if (S.result < 0 || !answerIs(Tag.RetrieveNotificationsList)) return false;
-  const stored = S.fill, end = T.next;
-  if (T.len && readHead(T.val, stored) && T.tag == Tag.C1) return false;
-  if (!T.len || T.tag != tag) {
+  const answer = S.answer, stored = S.fill;
+  if (!answerIs(Tag.RetrieveNotificationsList)) return false;
+  if (T.len && (!readHead(T.val, stored) || T.tag == Tag.C1)) return false;
+  if (T.tag != tag) {
     // nothing there, or the number is one of the other kind: an empty list
-    store<u8>(S.answer, tag);
-    store<u8>(S.answer, 0, 1);
-    setItem(item, S.answer, 2);
-    S.fill = S.answer + 2;
+    writeTo(answer, answer + 2);
+    writeHead(tag, 0);
+    S.fill = answer;
+    endItem(item);
     return true;
   }
-  const at = T.at, len = size();
-  if (at + len > stored) {
-    if (tag == Tag.X2 && S.eims > 1) return false; // other eIMs' results can't be told apart while they stream
-    setItem(item, at - S.answer, len, query);
-    S.fill = S.answer;
-  } else if (tag == Tag.X2 && S.eims > 1) takeOwnEprs(item, end);
-  else {
-    setItem(item, at, len);
-    S.fill = at + len;
+  const own = tag == Tag.X2 && S.eims > 1; // of several eIMs' results only this one's
+  S.fill = answer;
+  if (T.next > stored) {
+    if (own) return false; // they can't be told apart while they stream
+    setSegment(FIRST_SEGMENT + item, query, <u32>(T.at - answer), size());
+    return true;
   }
+  if (own) return takeOwnEprs(item);
+  setItem(item);
+  S.fill = T.next;
   return true;
 }
 
 /** Of the EPRs in the A2 in T only those of this eIM. */
-function takeOwnEprs(item: Item, end: usize): void {
-  const list = T.val;
+function takeOwnEprs(item: Item): bool {
+  const list = T.val, end = T.next;
   let p = list, to = list;
   while (readTlv(p, end)) {
     const at = p, len = size();
@@ -403,11 +423,12 @@ function takeOwnEprs(item: Item, end: usize): void {
     }
   }
   const sum = <u32>(to - list);
-  const at = list - 1 - lengthSize(sum);
-  writeTo(at, list);
+  S.fill = list - 1 - lengthSize(sum);
+  writeTo(S.fill, list);
   writeHead(Tag.X2, sum);
-  setItem(item, at, <u32>(to - at));
-  S.fill = to;
+  W.at = to;
+  endItem(item);
+  return true;
 }
 
 function ownEpr(): bool {
@@ -417,13 +438,14 @@ function ownEpr(): bool {
 
 /** BF52{A0{items}}. */
 function send(): void {
+  writeOwnItems();
   const at = S.fill;
   const inner = segmentsSize(FIRST_SEGMENT);
   writeTo(at, at + 16);
   writeHead(Tag.IpaEuiccData, 1 + lengthSize(inner) + inner);
   writeHead(Tag.X0, inner);
-  setSegment(1, Query.None, <u32>at, <u32>(S.write - at));
-  S.fill = S.write;
+  setSegment(1, Query.None, <u32>at, <u32>(W.at - at));
+  S.fill = W.at;
   call(Proc.Result, 99);
 }
 

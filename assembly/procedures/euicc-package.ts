@@ -12,7 +12,7 @@ import { answerIs, askList, findEpr, Query, readEpr, RESPONSE_ROOM, ResultFlag, 
 import { call, leave, next, Must, Proc } from "../flow";
 import { PackageFlag, removeEndpoint, writeEndpoint, writePackage } from "../journal";
 import { op, report, storeWrite } from "../mailbox";
-import { S, T, WORK_BODY, WORK_END } from "../memory";
+import { E, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
 import { child, find, hash, isOne, isRow, readTlv, size, uint } from "../tlv";
@@ -99,7 +99,7 @@ function noEpr(): void {
 /** What LoadEuiccPackage answered. */
 function takeAnswer(): void {
   noEpr();
-  if (S.result < 0 || !answerIs(Tag.EuiccPackage)) return lookUp(127); // the answer is lost, the execution may not be
+  if (E.result < 0 || !answerIs(Tag.EuiccPackage)) return lookUp(127); // the answer is lost, the execution may not be
   S.eprAt = WORK_BODY;
   S.eprLen = size();
   const whole = T.at + S.eprLen <= S.fill;
@@ -123,7 +123,7 @@ function lookUp(code: u32): void {
   S.errorCode = code;
   if (code) S.fill = WORK_BODY;
   if (S.switches & Switch.NoInfo) {
-    S.result = Status.NotFound;
+    E.result = Status.NotFound;
     return takeLookup();
   }
   askList(Query.Eprs, S.fill, WORK_END - RESPONSE_ROOM);
@@ -132,7 +132,7 @@ function lookUp(code: u32): void {
 
 function takeLookup(): void {
   const front = S.answer;
-  if (S.result > 0 && findEpr(S.journalHash, S.journalCounter)) {
+  if (E.result > 0 && findEpr(S.journalHash, S.journalCounter)) {
     if (!S.errorCode) S.resultFlags &= ~ResultFlag.Switched; // that switch is long over
     return next(6);
   }

@@ -1,0 +1,45 @@
+/**
+ * The one entry of `npm start`, `npm test`, `npm run test:slow`, `npm run build` and `npm run size`.
+ * Plain JavaScript without dependencies, since it runs before anything is installed. It installs what is missing,
+ * builds what is stale and then does what was asked for. Arguments behind the command go on: to the demo, to size,
+ * or, for the tests, as parts of the paths of the test files to run.
+ */
+import { spawnSync } from "node:child_process";
+import { build } from "./build.mjs";
+import { checkNode, installPackages, installTools } from "./install.mjs";
+import { root, StepError } from "./steps.mjs";
+import { test } from "./test.mjs";
+
+const COMMANDS = {
+  start: { run: async (args) => { await build(); return tinyipa("demo", ...args); } },
+  size: { run: async (args) => { await build(); return tinyipa("size", ...args); } },
+  build: { run: async () => { await build(); return 0; } },
+  test: { tools: true, tests: true, run: async (args) => { await build(); return test({ slow: false, filter: args }); } },
+  "test:slow": { tools: true, tests: true, run: async (args) => { await build(); return test({ slow: true, filter: args }); } },
+};
+
+function tinyipa(...args) {
+  return spawnSync(process.execPath, ["dist/tinyipa.mjs", ...args], { cwd: root, stdio: "inherit" }).status ?? 1;
+}
+
+async function main([name, ...args]) {
+  const command = COMMANDS[name];
+  if (command === undefined) {
+    console.error(`expected one of ${Object.keys(COMMANDS).join(", ")}; got ${name ?? "nothing"}`);
+    return 2;
+  }
+  try {
+    checkNode();
+    await installPackages();
+    if (command.tools) await installTools();
+    return await command.run(args);
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    console.error(error.message);
+    // Whoever reads only the last line of a test run must learn of a build that failed.
+    if (command.tests) console.log("0 passed, 1 failed");
+    return 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
