@@ -3,27 +3,24 @@
  *
  *   journal -> card -> eIM list -> (associate) -> left over? -> session with the eIM that is due -> ... -> sleep -> ...
  */
-import { Event, Field, Flag, Op, Report, StoreKey, WakeReason, ABI_VERSION, CAPACITY } from "./abi";
+import { ABI_VERSION, CAPACITY, Event, Field, Flag, Op, Report, StoreKey, Switch, WakeReason } from "./abi";
 import { card, cardOpen, command } from "./apdu";
 import { chance, configure, jitter } from "./config";
-import {
-  EimFlag, entryFails, entryHash, hasFlag, noteStateChange, pollAll, readStateChanges, setDue, setFails, untilDue, writeStateChanges,
-} from "./eims";
+import { entryFails, entryHash, noteStateChange, pollAll, readStateChanges, setDue, setFails, untilDue, writeStateChanges } from "./eims";
 import { askEid, askEmpty, wholeAnswerIs } from "./es10";
 import { exchange } from "./exchange";
 import { call, currentAt, currentProc, leave, mustEnd, next, Proc } from "./flow";
 import { readPackage, readParked, untilUnparked } from "./journal";
-import { op, report, sleep, storeWrite } from "./mailbox";
-import { E, EID, EIM_ID, MAILBOX, PAYLOAD, S, T, WORK, clearMemory } from "./memory";
-import { euiccData } from "./procedures/euicc-data";
+import { plainOp, report, resetCard, sleep, storeRead, storeWrite } from "./mailbox";
+import { clearMemory, E, EID, EIM_ID, loadRegisters, MAILBOX, PAYLOAD, R, S, saveRegisters, T, WORK } from "./memory";
 import { associate, eims } from "./procedures/eim-configuration";
 import { session } from "./procedures/eim-package-retrieval";
+import { euiccData } from "./procedures/euicc-data";
 import { euiccPackage, switchProfile } from "./procedures/euicc-package";
 import { notify } from "./procedures/notification-delivery";
 import { rollback } from "./procedures/profile-rollback";
 import { deliver, leftover, leftovers, refuse, remove, result } from "./procedures/result-delivery";
 import { Status } from "./status";
-import { Switch } from "./abi";
 import { Tag } from "./tags";
 import { child, hash, isRow } from "./tlv";
 
@@ -40,10 +37,12 @@ export function step(now: u32): i32 {
     configure(PAYLOAD, PAYLOAD + length);
     call(Proc.Main, 0);
   } else if (!takeEvent(kind)) return Status.BadEvent;
+  loadRegisters();
   E.length = length;
   pass(now);
   E.busy = 0;
   while (!E.busy) turn();
+  saveRegisters();
   return S.op;
 }
 
@@ -65,7 +64,7 @@ function takeEvent(kind: u32): bool {
 function pass(now: u32): void {
   S.milliseconds += now - S.now;
   S.now = now;
-  S.seconds += S.milliseconds / 1000;
+  R.seconds += S.milliseconds / 1000;
   S.milliseconds %= 1000;
 }
 
@@ -97,30 +96,30 @@ function turn(): void {
 function main(at: u32, r: i32): void {
   switch (at) {
     case 0:
-      return read(1, StoreKey.Package);
+      return storeRead(1, StoreKey.Package, 0);
     case 1:
       readPackage();
-      return read(2, StoreKey.Endpoint);
+      return storeRead(2, StoreKey.Endpoint, 0);
     case 2:
       if (r >= 0 && E.length > 4) S.departed = load<u32>(PAYLOAD);
-      return read(3, StoreKey.StateChanges);
+      return storeRead(3, StoreKey.StateChanges, 0);
     case 3:
       if (r >= 0) readStateChanges(E.length);
-      return read(4, StoreKey.Parked);
+      return storeRead(4, StoreKey.Parked, 0);
     case 4:
       readParked();
       return report(5, Report.Started, ABI_VERSION);
     case 5:
       if (!S.cardSick) return next(6);
       S.cardSick = 0;
-      return op(6, Op.UiccReset, Flag.None, 0, S.refreshGrace);
+      return resetCard(6, Flag.None);
     case 6: // the card
       if (S.eidFresh) return next(9);
       askEid(WORK);
       return call(Proc.Card, 7);
     case 7:
       if (r < 0 || !takeEid()) return cardFailed();
-      if (S.infoKnown || S.switches & Switch.NoInfo) return next(9);
+      if (S.infoKnown || R.switches & Switch.NoInfo) return next(9);
       askEmpty(Tag.EuiccInfo2, WORK);
       return call(Proc.Card, 8);
     case 8:
@@ -146,18 +145,18 @@ function main(at: u32, r: i32): void {
       if (r < 0) return cardFailed();
       S.leftoversKnown = 1;
     case 14: // the eIM that is due
-      if (!S.eim) return next(18);
+      if (!R.eim) return next(18);
       return call(Proc.Session, 15);
     case 15:
       return afterSession();
     case 16:
-      if (S.watch && S.watchUntil <= S.seconds) return call(Proc.Rollback, 17);
+      if (S.watch && S.watchUntil <= R.seconds) return call(Proc.Rollback, 17);
     case 17:
       if (S.tableStale || !untilDue(1)) return next(5);
     case 18: // nothing to do
       if (!S.channelOpen) return next(19);
       S.channelOpen = 0;
-      return op(19, Op.UiccClose, Flag.None, 0, 0);
+      return plainOp(19, Op.UiccClose);
     case 19: {
       const wait = untilUnparked(untilDue(S.pollPeriod));
       return sleep(20, wait ? wait : 1, S.watch ? Flag.None : Flag.Idle);
@@ -170,13 +169,9 @@ function main(at: u32, r: i32): void {
   }
 }
 
-function read(at: u32, key: u32): void {
-  op(at, Op.StoreRead, Flag.None, 0, 0, key);
-}
-
 /** The card, or what it answers, is unusable: report, wait, reset it, and begin again. */
 function cardFailed(): void {
-  report(21, Report.CardFailed, E.result == Status.CardSw ? S.sw : <u32>E.result);
+  report(21, Report.CardFailed, E.result == Status.CardSw ? R.sw : <u32>E.result);
 }
 
 /** Takes the EID from the answer; another card than before makes what was known of it void. */
@@ -185,7 +180,7 @@ function takeEid(): bool {
     E.result = Status.CardMalformed;
     return false;
   }
-  if (S.eidKnown && hash(T.val, 16) != hash(EID, 16)) S.infoKnown = S.leftoversKnown = S.eims = S.associationTried = 0;
+  if (S.eidKnown && hash(T.val, 16) != hash(EID, 16)) S.infoKnown = S.leftoversKnown = R.eims = S.associationTried = 0;
   memory.copy(EID, T.val, 16);
   S.eidKnown = S.eidFresh = 1;
   return true;
@@ -201,7 +196,7 @@ function backoff(fails: u32): u32 {
 /** Schedules the eIM's next session by the outcome of this one. */
 function afterSession(): void {
   const outcome = E.result;
-  const e = S.eim;
+  const e = R.eim;
   if (outcome == Status.Switched) return next(16);
   let fails: u32 = 0;
   let wait = S.pollPeriod + chance() % ((S.pollPeriod >> 4) + 1);
@@ -213,11 +208,11 @@ function afterSession(): void {
     if (fails < 31) fails++;
     if (outcome == Status.HttpServer && S.retryAfter) wait = S.retryAfter;
     // while a rollback may be needed, the result is tried again and again
-    if (S.watch && entryHash(e) == S.journalHash && wait > 15) wait = 15;
+    if (S.watch && entryHash(e) == R.journalHash && wait > 15) wait = 15;
     if (outcome <= Status.CardSw) S.cardSick = 1;
   }
   setFails(e, fails);
-  setDue(e, S.seconds + wait);
+  setDue(e, R.seconds + wait);
   const len = S.eimIdLen;
   memory.copy(PAYLOAD, EIM_ID, len);
   report(16, Report.PollEnded, <u32>outcome, len);

@@ -5,16 +5,16 @@
  *          6Cxx repeats the APDU with that Le, 91xx is success (its data may still have to be fetched), 6881 loses the channel.
  */
 import { Flag, Op, Switch } from "./abi";
-import { call, leave, next, Must, Proc } from "./flow";
-import { op, payload8 } from "./mailbox";
-import { E, PAYLOAD, S, TERMINAL_CAPABILITY, WORK_END } from "./memory";
+import { call, leave, Must, next, Proc } from "./flow";
+import { op, payload8, resetCard } from "./mailbox";
+import { E, PAYLOAD, R, S, TERMINAL_CAPABILITY, WORK_END } from "./memory";
 import { Status } from "./status";
 
 /** Sets up a command of `len` octets at `command`; its answer is stored from `answer` on, as much as fits. */
 export function ask(command: usize, len: u32, answer: usize, limit: usize = WORK_END): void {
   S.command = command;
   S.commandLen = len;
-  S.answer = answer;
+  R.answer = answer;
   S.limit = limit;
   S.forward = 0;
 }
@@ -34,7 +34,8 @@ export function cardOpen(at: u32, r: i32): void {
       // ISD-R: A000000559 1010FFFFFFFF89 00000100
       store<u64>(PAYLOAD, 0xff_10_10_59_05_00_00_a0);
       store<u64>(PAYLOAD, 0x00_01_00_00_89_ff_ff_ff, 8);
-      return op(2 | Must, Op.UiccOpen, (S.switches & Switch.FixedChannel ? Flag.FixedChannel : 0) | (S.switches & Switch.NoFci ? Flag.NoFci : 0), 16, 0);
+      // switches NoFci and FixedChannel, bits 2 and 3, as flags 2 and 1
+      return op(2 | Must, Op.UiccOpen, ((R.switches >> 1) & Flag.NoFci) | ((R.switches >> 3) & Flag.FixedChannel), 16, 0);
     default:
       S.channel = E.arg0;
       if (S.channel > 19) return leave(Status.Channel);
@@ -53,12 +54,12 @@ export function card(at: u32, r: i32): void {
     case 2:
       return call(Proc.Command, 3);
     default: {
-      const refused = r == Status.CardSw && S.sw == 0x6985;
-      if ((r != Status.ChannelLost && !refused) || S.tries || S.forward || S.answerLen) return leave(r);
+      const refused = r == Status.CardSw && R.sw == 0x6985;
+      if ((r != Status.ChannelLost && !refused) || S.tries || S.forward || R.answerLen) return leave(r);
       S.tries = 1;
       S.channelOpen = 0;
       // 6985: a profile change is pending or TERMINAL CAPABILITY was lost; only a reset helps (transport 5.5)
-      if (refused && !(S.switches & Switch.NoCardReset)) return op(1, Op.UiccReset, Flag.None, 0, S.refreshGrace);
+      if (refused && !(R.switches & Switch.NoCardReset)) return resetCard(1, Flag.None);
       return next(1);
     }
   }
@@ -93,7 +94,7 @@ function sendGetResponse(): void {
   op(4 | Must, Op.UiccTransmit, Flag.None, 5, 0);
 }
 
-/** Reads what the card answered: SW in S.sw, data octets in S.dataLen. When the command is over by that it leaves, and returns a negative Status. */
+/** Reads what the card answered: SW in R.sw, data octets in S.dataLen. When the command is over by that it leaves, and returns a negative Status. */
 function received(): i32 {
   const status = readAnswer();
   if (status < 0) leave(status);
@@ -105,8 +106,8 @@ function readAnswer(): i32 {
   if (E.length < 2) return Status.CardMalformed;
   S.dataLen = E.length - 2;
   const p = PAYLOAD + S.dataLen;
-  S.sw = (load<u8>(p) << 8) | load<u8>(p, 1);
-  if (S.sw == 0x6881) return Status.ChannelLost;
+  R.sw = (load<u8>(p) << 8) | load<u8>(p, 1);
+  if (R.sw == 0x6881) return Status.ChannelLost;
   if (S.dataLen) S.fruitless = 0;
   else if (++S.fruitless > 3) return Status.CardMalformed; // neither data nor an end
   return 0;
@@ -115,12 +116,12 @@ function readAnswer(): i32 {
 /** Stores the data that came, or passes it to the link. True when the command has to wait for the link. */
 function take(): bool {
   const n = S.dataLen;
-  S.answerLen += n;
+  R.answerLen += n;
   if (!S.forward) {
-    const room = <u32>(S.limit - S.fill);
+    const room = <u32>(S.limit - R.fill);
     const m = n > room ? room : n;
-    memory.copy(S.fill, PAYLOAD, m);
-    S.fill += m;
+    memory.copy(R.fill, PAYLOAD, m);
+    R.fill += m;
     return false;
   }
   const from = n > S.skip ? S.skip : n;
@@ -141,28 +142,28 @@ export function linkSend(at: u32, n: u32): void {
 }
 
 /**
- * One STORE DATA chain with its answer. Leaves with the octets of the answer (S.answerLen; stored at S.answer up to S.fill),
- * or with CardSw (S.sw), CardMalformed, ChannelLost, CommandTooLong, a host's status, or the link's when forwarding.
+ * One STORE DATA chain with its answer. Leaves with the octets of the answer (R.answerLen; stored at R.answer up to R.fill),
+ * or with CardSw (R.sw), CardMalformed, ChannelLost, CommandTooLong, a host's status, or the link's when forwarding.
  */
 export function command(at: u32): void {
   switch (at) {
     case 0:
       if (S.commandLen > S.blockSize << 8) return leave(Status.CommandTooLong);
-      S.commandAt = S.block = S.answerLen = S.fruitless = 0;
-      S.fill = S.answer;
+      S.commandAt = S.block = R.answerLen = S.fruitless = 0;
+      R.fill = R.answer;
       S.le = -1;
-      S.classOther = S.switches & Switch.ProprietaryGetResponse;
+      S.classOther = R.switches & Switch.ProprietaryGetResponse;
     case 1:
       return sendBlock();
     case 2: // a block was answered
       if (received() < 0) return;
-      if (S.sw >> 8 == 0x6c && S.le < 0) {
-        S.le = S.sw & 0xff;
+      if (R.sw >> 8 == 0x6c && S.le < 0) {
+        S.le = R.sw & 0xff;
         return next(1);
       }
       S.le = -1;
       if (S.commandAt + S.blockLen < S.commandLen) {
-        if (S.sw != 0x9000 && S.sw >> 8 != 0x91) return leave(Status.CardSw);
+        if (R.sw != 0x9000 && R.sw >> 8 != 0x91) return leave(Status.CardSw);
         S.commandAt += S.blockLen;
         S.block++;
         S.fruitless = 0;
@@ -173,11 +174,11 @@ export function command(at: u32): void {
       return sendGetResponse();
     case 4: // GET RESPONSE was answered
       if (received() < 0) return;
-      if (S.sw >> 8 == 0x6c) {
-        S.le = S.sw & 0xff;
+      if (R.sw >> 8 == 0x6c) {
+        S.le = R.sw & 0xff;
         return next(3);
       }
-      if (S.sw == 0x6d00 || S.sw == 0x6e00) {
+      if (R.sw == 0x6d00 || R.sw == 0x6e00) {
         S.classOther = S.classOther ? 0 : 1;
         return next(3);
       }
@@ -185,19 +186,19 @@ export function command(at: u32): void {
     default: // the link took a piece
       return finish();
   }
-  if (S.answerLen > 0x7fffff) return leave(Status.CardMalformed);
+  if (R.answerLen > 0x7fffff) return leave(Status.CardMalformed);
   if (!take()) finish();
 }
 
 /** After the data of an answer: is there more? */
 function finish(): void {
-  const sw1 = S.sw >> 8;
+  const sw1 = R.sw >> 8;
   // 91xx on the last block: the card has a proactive command, and the answer may still wait (transport 5.4)
-  if (sw1 == 0x61 || (sw1 == 0x91 && !S.answerLen && S.fruitless < 3)) {
-    S.le = sw1 == 0x61 ? S.sw & 0xff : 0;
+  if (sw1 == 0x61 || (sw1 == 0x91 && !R.answerLen && S.fruitless < 3)) {
+    S.le = sw1 == 0x61 ? R.sw & 0xff : 0;
     return next(3);
   }
-  if (sw1 != 0x90 && sw1 != 0x91 && !(sw1 - 0x62 < 2 && S.answerLen)) return leave(Status.CardSw);
-  if (!S.answerLen || (S.forward && S.want)) return leave(Status.CardMalformed);
-  leave(S.answerLen);
+  if (sw1 != 0x90 && sw1 != 0x91 && !(sw1 - 0x62 < 2 && R.answerLen)) return leave(Status.CardSw);
+  if (!R.answerLen || (S.forward && S.want)) return leave(Status.CardMalformed);
+  leave(R.answerLen);
 }

@@ -2,10 +2,10 @@
  * The associated eIMs (procedures 2, 22): when each is due, what state change it has still to be told, and the endpoint of one.
  * The eUICC is the only source: it is read before each session, so that trust and address are never stale.
  *
- * An entry, 16 octets: u32 hash of the eimId, u32 due (S.seconds), u8 failures, u8 pending stateChangeCause + 1, u8 flags.
+ * An entry, 16 octets: u32 hash of the eimId, u32 due (R.seconds), u8 failures, u8 pending stateChangeCause + 1, u8 flags.
  */
 import { chooseBinding } from "./exchange";
-import { CI_PK_ID, EIMS, EIM_ID, ENDPOINT, ENDPOINT_SIZE, PAYLOAD, S, T, W } from "./memory";
+import { CI_PK_ID, EIM_ID, EIMS, ENDPOINT, ENDPOINT_SIZE, PAYLOAD, R, S, T, W } from "./memory";
 import { Tag } from "./tags";
 import { find, findCut, hash, readTlv, uint, writeBytes, writeTlv, writeTo } from "./tlv";
 
@@ -53,18 +53,18 @@ export function clearFlag(e: usize, flag: u32): void {
 
 /** Entry of the eIM with `h`, or 0. */
 export function entryOf(h: u32): usize {
-  for (let i: u32 = 0; i < S.eims; i++) if (entryHash(entry(i)) == h) return entry(i);
+  for (let i: u32 = 0; i < R.eims; i++) if (entryHash(entry(i)) == h) return entry(i);
   return 0;
 }
 
 /** As entryOf; a new one, due at once, when there is none and room. 0 when there is no room. */
 export function addEntry(h: u32): usize {
   let e = entryOf(h);
-  if (!e && S.eims <= EIMS_MAX) {
-    e = entry(S.eims++);
+  if (!e && R.eims <= EIMS_MAX) {
+    e = entry(R.eims++);
     memory.fill(e, 0, 16);
     store<u32>(e, h);
-    setDue(e, S.seconds);
+    setDue(e, R.seconds);
   }
   return e;
 }
@@ -72,18 +72,18 @@ export function addEntry(h: u32): usize {
 /** Due entry that waits longest, or 0. */
 export function dueEntry(): usize {
   let best: usize = 0;
-  for (let i: u32 = 0; i < S.eims; i++) {
+  for (let i: u32 = 0; i < R.eims; i++) {
     const e = entry(i);
-    if (entryDue(e) <= S.seconds && (!best || entryDue(e) < entryDue(best))) best = e;
+    if (entryDue(e) <= R.seconds && (!best || entryDue(e) < entryDue(best))) best = e;
   }
   return best;
 }
 
 /** Seconds until the first entry is due, at most `longest`. */
 export function untilDue(longest: u32): u32 {
-  for (let i: u32 = 0; i < S.eims; i++) {
+  for (let i: u32 = 0; i < R.eims; i++) {
     const due = entryDue(entry(i));
-    const wait = due > S.seconds ? due - S.seconds : 0;
+    const wait = due > R.seconds ? due - R.seconds : 0;
     if (wait < longest) longest = wait;
   }
   return longest;
@@ -91,23 +91,23 @@ export function untilDue(longest: u32): u32 {
 
 /** All eIMs are due now. */
 export function pollAll(): void {
-  for (let i: u32 = 0; i < S.eims; i++) setDue(entry(i), S.seconds);
+  for (let i: u32 = 0; i < R.eims; i++) setDue(entry(i), R.seconds);
 }
 
 /** Notes `cause` for every eIM but the one with `except`, and makes them due. (procedures 22) */
 export function noteStateChange(cause: u32, except: u32): void {
-  for (let i: u32 = 0; i < S.eims; i++) {
+  for (let i: u32 = 0; i < R.eims; i++) {
     const e = entry(i);
     if (entryHash(e) == except || hasFlag(e, EimFlag.Departed)) continue;
     setCause(e, (cause > 127 ? 127 : cause) + 1);
-    setDue(e, S.seconds);
+    setDue(e, R.seconds);
   }
 }
 
 /** Journal record StateChanges in the payload, 5 octets an eIM: hash, cause + 1. Returns its length. */
 export function writeStateChanges(): u32 {
   let p = PAYLOAD;
-  for (let i: u32 = 0; i < S.eims; i++) {
+  for (let i: u32 = 0; i < R.eims; i++) {
     const e = entry(i);
     if (!entryCause(e)) continue;
     store<u32>(p, entryHash(e));
@@ -149,16 +149,16 @@ function eachConfiguration(p: usize, end: usize, wanted: u32): void {
 
 /** Makes the table from the BF55 value [p, end); entries keep their schedule and causes. */
 export function takeList(p: usize, end: usize): void {
-  for (let i: u32 = 0; i < S.eims; i++) clearFlag(entry(i), EimFlag.Listed | EimFlag.Departed);
+  for (let i: u32 = 0; i < R.eims; i++) clearFlag(entry(i), EimFlag.Listed | EimFlag.Departed);
   eachConfiguration(p, end, 0);
   const departed = S.departed ? addEntry(S.departed) : 0;
   if (departed && !hasFlag(departed, EimFlag.Listed)) setFlag(departed, EimFlag.Listed | EimFlag.Departed);
   let kept: u32 = 0;
-  for (let i: u32 = 0; i < S.eims; i++) {
+  for (let i: u32 = 0; i < R.eims; i++) {
     const e = entry(i);
     if (hasFlag(e, EimFlag.Listed)) memory.copy(entry(kept++), e, 16);
   }
-  S.eims = kept;
+  R.eims = kept;
 }
 
 /** Takes the endpoint of the eIM with hash `wanted` from the BF55 value [p, end). */

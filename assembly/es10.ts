@@ -1,6 +1,6 @@
 /** ES10a/b messages (SGP.32 v1.2 5.9, SGP.22 5.7): commands that the agent builds itself, and what it reads of the answers. */
 import { ask } from "./apdu";
-import { COMMAND, COMMAND_SIZE, CRITERION, CRITERION_EPR, S, T, W, WORK_END } from "./memory";
+import { COMMAND, COMMAND_SIZE, CRITERION, CRITERION_EPR, R, S, T, W, WORK_END } from "./memory";
 import { Tag } from "./tags";
 import { child, find, findCut, hash, readTlv, size, uint, uintSize, writeBytes, writeHead, writeTo, writeUint } from "./tlv";
 
@@ -12,7 +12,7 @@ export const enum Query {
   None, // a segment in memory
   Notifications, // BF2B 00
   Eprs, // BF2B{A0{82 00}}
-  EprBySeq, // BF2B{A0{80 n}}, n in S.seqNumber
+  EprBySeq, // BF2B{A0{80 n}}, n in R.seqNumber
   NotificationBySeq, // BF2B{A0{80 n}}, n in S.notification
   NotificationsAsked, // by the criterion of an IpaEuiccDataRequest
   EprsAsked,
@@ -70,7 +70,7 @@ export function askList(query: u32, answer: usize, limit: usize): void {
   let p: usize = 0, len: u32 = 0, seqNumber: u32 = 0;
   begin();
   switch (query) {
-    case Query.EprBySeq: seqNumber = S.seqNumber; break;
+    case Query.EprBySeq: seqNumber = R.seqNumber; break;
     case Query.NotificationBySeq: seqNumber = S.notification; break;
     case Query.NotificationsAsked:
       p = CRITERION;
@@ -96,12 +96,12 @@ export function askList(query: u32, answer: usize, limit: usize): void {
 
 /** The stored answer is `tag`, perhaps cut by the end of the buffer; T is then the object. */
 export function answerIs(tag: u32): bool {
-  return findCut(S.answer, S.fill, tag) && S.answerLen >= <u32>(T.val - S.answer) + T.len;
+  return findCut(R.answer, R.fill, tag) && R.answerLen >= <u32>(T.val - R.answer) + T.len;
 }
 
 /** The stored answer is `tag` and whole; T is then the object. */
 export function wholeAnswerIs(tag: u32): bool {
-  return readTlv(S.answer, S.fill) && T.tag == tag;
+  return readTlv(R.answer, R.fill) && T.tag == tag;
 }
 
 /** INTEGER `tag` directly in the whole stored answer `outer`, or -1. */
@@ -125,12 +125,12 @@ export function notificationSeq(): u32 {
 }
 
 /**
- * Reads the eUICC Package Result in T (BF51, perhaps cut): S.resultHash of its eimId, S.counter, S.seqNumber, S.resultFlags.
+ * Reads the eUICC Package Result in T (BF51, perhaps cut): S.resultHash of its eimId, S.counter, R.seqNumber, R.resultFlags.
  * True when it is an EPR; false for the two error forms, or damage. T is lost. (SGP.32 2.11.2)
  */
 export function readEpr(): bool {
   const p = T.val, e = T.next;
-  S.seqNumber = 0;
+  R.seqNumber = 0;
   // A0 can be missing with some eUICCs (types 4.3)
   if (findCut(p, e, Tag.X0)) {
     if (!findCut(T.val, T.next, Tag.Sequence)) return false;
@@ -141,8 +141,8 @@ export function readEpr(): bool {
   if (!find(data, dataEnd, Tag.C1)) return false;
   S.counter = uint();
   if (!find(data, dataEnd, Tag.C3)) return false;
-  S.seqNumber = uint();
-  S.resultFlags = 0;
+  R.seqNumber = uint();
+  R.resultFlags = 0;
   if (findCut(data, dataEnd, Tag.Sequence)) readResults(T.val, T.next);
   return true;
 }
@@ -171,16 +171,16 @@ function readResults(p: usize, end: usize): void {
     }
     flags |= ResultFlag.Psmo;
   }
-  S.resultFlags = flags;
+  R.resultFlags = flags;
 }
 
 /**
  * Looks in the stored answer to a query for EPRs for one with `h` (and `counter`, when not 0; and a sequence number above S.cursor), and reads it.
- * S.eprAt is 0 when it is not stored whole.
+ * R.eprAt is 0 when it is not stored whole.
  */
 export function findEpr(h: u32, counter: u32): bool {
   if (!answerIs(Tag.RetrieveNotificationsList)) return false;
-  const stored = S.fill;
+  const stored = R.fill;
   if (!findCut(T.val, stored, Tag.X2)) return false;
   let p = T.val;
   const end = T.next;
@@ -188,10 +188,10 @@ export function findEpr(h: u32, counter: u32): bool {
     const at = p;
     const len = size();
     p = T.next;
-    if (readEpr() && S.resultHash == h && (counter ? S.counter == counter : S.seqNumber > S.cursor)) {
-      S.eprAt = at + len <= stored ? at : 0;
+    if (readEpr() && S.resultHash == h && (counter ? S.counter == counter : R.seqNumber > S.cursor)) {
+      R.eprAt = at + len <= stored ? at : 0;
       S.eprLen = len;
-      if (S.eprAt) S.fill = at + len;
+      if (R.eprAt) R.fill = at + len;
       return true;
     }
   }

@@ -1,8 +1,8 @@
 /** ESipa messages (SGP.32 v1.2 5.14, 6): the bodies that the agent builds itself, and what it reads of the answers. */
 import { entryCause } from "./eims";
-import { responseEnd, segmentsSize, setSegment } from "./exchange";
 import { Query } from "./es10";
-import { EID, S, T, TRANSACTION_ID, W, WORK, WORK_BODY } from "./memory";
+import { responseEnd, segmentsSize, setSegment } from "./exchange";
+import { EID, R, S, T, TRANSACTION_ID, W, WORK, WORK_BODY } from "./memory";
 import { Status } from "./status";
 import { Tag } from "./tags";
 import { isOne, readTlv, tlvSize, uint, write8, writeHead, writeTlv, writeTo, writeUint } from "./tlv";
@@ -16,7 +16,7 @@ function headSegment(): void {
 
 /** GetEimPackageRequest as segment 0: BF4F{5A eid, [80 notifyStateChange, 81 stateChangeCause], [82 rPLMN]}. (5.14.5) */
 export function writeGetEimPackage(): void {
-  const cause = entryCause(S.eim);
+  const cause = entryCause(R.eim);
   writeTo(WORK, WORK_BODY);
   writeHead(Tag.GetEimPackage, EID_SIZE + (cause ? 5 : 0) + (S.rPlmnLen ? 5 : 0));
   writeTlv(Tag.Eid, EID, 16);
@@ -51,17 +51,17 @@ export function writeHandleHead(): void {
 }
 
 /**
- * A small answer of the IPA's own as segment 1, at S.fill: `outer`{ [txTag eimTransactionId], 02 code }, in a further `around` when that is not 0.
+ * A small answer of the IPA's own as segment 1, at R.fill: `outer`{ [txTag eimTransactionId], 02 code }, in a further `around` when that is not 0.
  */
 export function writeRefusal(around: u32, outer: u32, code: u32): void {
-  const at = S.fill;
+  const at = R.fill;
   const inner = 3 + (S.transactionIdLen ? 2 + S.transactionIdLen : 0);
   writeTo(at, at + 32);
   if (around) writeHead(around, inner + 2);
   writeHead(outer, inner);
   if (S.transactionIdLen) writeTlv(Tag.C0, TRANSACTION_ID, S.transactionIdLen);
   writeUint(Tag.Integer, code);
-  S.fill = W.at;
+  R.fill = W.at;
   setSegment(1, Query.None, <u32>at, <u32>(W.at - at));
 }
 

@@ -5,11 +5,11 @@
  *
  * (LinkOpen) -> LinkSend ... LinkSend LAST -> LinkReceive ... LAST.  A link that was used before and broke is opened again once.
  */
-import { linkSend } from "./apdu";
 import { Binding, CAPACITY, Flag, Op, Peer } from "./abi";
+import { linkSend } from "./apdu";
 import { askList, Query } from "./es10";
-import { call, leave, next, Must, Proc } from "./flow";
-import { op } from "./mailbox";
+import { call, leave, Must, next, Proc } from "./flow";
+import { op, plainOp } from "./mailbox";
 import { E, ENDPOINT, PAYLOAD, S, SEGMENTS, WORK_END } from "./memory";
 import { Status } from "./status";
 
@@ -123,7 +123,7 @@ function fail(status: i32): void {
   S.linkFailure = status;
   const again = status == Status.Link && S.linkReused;
   S.linkReused = 0;
-  op(again ? 7 : 8, Op.LinkClose, Flag.None, 0, 0);
+  plainOp(again ? 7 : 8, Op.LinkClose);
 }
 
 /** Chooses the binding: what the eIM supports (content of tag 87, first octet of bits) and this host can do. CoAPS costs less airtime. */

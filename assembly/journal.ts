@@ -10,7 +10,7 @@
  */
 import { StoreKey } from "./abi";
 import { storeWrite } from "./mailbox";
-import { E, ENDPOINT, PARKED, PAYLOAD, S } from "./memory";
+import { E, ENDPOINT, PARKED, PAYLOAD, R, S } from "./memory";
 
 /** Flags of a package, kept in its record. */
 export const enum PackageFlag {
@@ -23,7 +23,7 @@ export const enum PackageFlag {
 export const PARKED_MAX: u32 = 8;
 
 export function writePackage(at: u32): void {
-  store<u32>(PAYLOAD, S.journalHash);
+  store<u32>(PAYLOAD, R.journalHash);
   store<u32>(PAYLOAD, S.journalCounter, 4);
   store<u32>(PAYLOAD, S.journalFlags, 8);
   storeWrite(at, StoreKey.Package, 12);
@@ -31,14 +31,14 @@ export function writePackage(at: u32): void {
 
 export function readPackage(): void {
   if (E.result < 0 || E.length < 12) return;
-  S.journalHash = load<u32>(PAYLOAD);
+  R.journalHash = load<u32>(PAYLOAD);
   S.journalCounter = load<u32>(PAYLOAD, 4);
   S.journalFlags = load<u32>(PAYLOAD, 8);
 }
 
 /** The package's record has served: nothing to watch any more. */
 export function removePackage(at: u32): void {
-  S.journalHash = S.watch = 0;
+  R.journalHash = S.watch = 0;
   storeWrite(at, StoreKey.Package, 0);
 }
 
@@ -61,7 +61,7 @@ export function takeEndpointRecord(): void {
   memory.copy(ENDPOINT, PAYLOAD + 4, S.endpointLen);
 }
 
-/* Parked notifications, 12 octets each: u32 sequence number, u32 level, u32 due (S.seconds). */
+/* Parked notifications, 12 octets each: u32 sequence number, u32 level, u32 due (R.seconds). */
 
 function parkedAt(i: u32): usize {
   return PARKED + i * 12;
@@ -74,60 +74,60 @@ function spell(level: u32): u32 {
 
 function indexOfParked(seqNumber: u32): u32 {
   let i: u32 = 0;
-  while (i < S.parked && load<u32>(parkedAt(i)) != seqNumber) i++;
+  while (i < R.parked && load<u32>(parkedAt(i)) != seqNumber) i++;
   return i;
 }
 
 /** The notification waits in its parking spell. */
 export function isParked(seqNumber: u32): bool {
   const i = indexOfParked(seqNumber);
-  return i < S.parked && load<u32>(parkedAt(i), 8) > S.seconds;
+  return i < R.parked && load<u32>(parkedAt(i), 8) > R.seconds;
 }
 
 /** Parks the notification, or parks it longer. When all places are taken, the one parked first leaves. */
 export function park(seqNumber: u32): void {
   let i = indexOfParked(seqNumber);
   let level: u32 = 0;
-  if (i < S.parked) level = load<u32>(parkedAt(i), 4) + 1;
+  if (i < R.parked) level = load<u32>(parkedAt(i), 4) + 1;
   else {
     if (i == PARKED_MAX) unpark(load<u32>(PARKED));
-    i = S.parked++;
+    i = R.parked++;
   }
   const p = parkedAt(i);
   store<u32>(p, seqNumber);
   store<u32>(p, level, 4);
-  store<u32>(p, S.seconds + spell(level), 8);
+  store<u32>(p, R.seconds + spell(level), 8);
 }
 
 export function unpark(seqNumber: u32): bool {
   const i = indexOfParked(seqNumber);
-  if (i == S.parked) return false;
-  S.parked--;
+  if (i == R.parked) return false;
+  R.parked--;
   const p = parkedAt(i);
-  memory.copy(p, p + 12, (S.parked - i) * 12);
+  memory.copy(p, p + 12, (R.parked - i) * 12);
   return true;
 }
 
 /** Seconds until the first parked notification may be tried again, at most `longest`. */
 export function untilUnparked(longest: u32): u32 {
-  for (let i: u32 = 0; i < S.parked; i++) {
+  for (let i: u32 = 0; i < R.parked; i++) {
     const due = load<u32>(parkedAt(i), 8);
-    const wait = due > S.seconds ? due - S.seconds : 0;
+    const wait = due > R.seconds ? due - R.seconds : 0;
     if (wait < longest) longest = wait;
   }
   return longest;
 }
 
 export function writeParked(at: u32): void {
-  for (let i: u32 = 0; i < S.parked; i++) store<u64>(PAYLOAD + (i << 3), load<u64>(parkedAt(i)));
-  storeWrite(at, StoreKey.Parked, S.parked << 3);
+  for (let i: u32 = 0; i < R.parked; i++) store<u64>(PAYLOAD + (i << 3), load<u64>(parkedAt(i)));
+  storeWrite(at, StoreKey.Parked, R.parked << 3);
 }
 
 export function readParked(): void {
   if (E.result < 0) return;
-  for (let p = PAYLOAD; p + 8 <= PAYLOAD + E.length && S.parked < PARKED_MAX; p += 8) {
-    const to = parkedAt(S.parked++);
+  for (let p = PAYLOAD; p + 8 <= PAYLOAD + E.length && R.parked < PARKED_MAX; p += 8) {
+    const to = parkedAt(R.parked++);
     store<u64>(to, load<u64>(p));
-    store<u32>(to, S.seconds + spell(load<u32>(p, 4)), 8);
+    store<u32>(to, R.seconds + spell(load<u32>(p, 4)), 8);
   }
 }

@@ -16,6 +16,21 @@ export function op(at: u32, kind: Op, flags: u32, length: u32, wait: u32, arg0: 
   next(at);
 }
 
+/** An op without arguments. */
+export function plainOp(at: u32, kind: Op): void {
+  op(at, kind, Flag.None, 0, 0);
+}
+
+/** Resets the card: at once, or with AfterRefresh when the terminal has had time for a REFRESH. */
+export function resetCard(at: u32, flags: u32): void {
+  op(at, Op.UiccReset, flags, 0, S.refreshGrace);
+}
+
+/** Reads the record `key` from `offset` on. */
+export function storeRead(at: u32, key: u32, offset: u32): void {
+  op(at, Op.StoreRead, Flag.None, 0, 0, key, offset);
+}
+
 /** Tells the application. */
 export function report(at: u32, code: u32, detail: u32, length: u32 = 0): void {
   op(at, Op.Report, Flag.None, length, 0, code, detail);

@@ -232,6 +232,66 @@ export class W {
   static failed: u32 = 0;
 }
 
+/** Fields of S that are used most: in globals during a step, in S between two steps. */
+export class R {
+  static fill: usize = 0; // end of what is stored
+  static answer: usize = 0; // where the answer is stored
+  static answerLen: u32 = 0; // octets that came, stored or not
+  static seconds: u32 = 0; // since Start; does not wrap
+  static sw: u32 = 0;
+  static switches: u32 = 0;
+  static eims: u32 = 0;
+  static errorCode: u32 = 0;
+  static seqNumber: u32 = 0; // 0: not an EPR
+  static eim: usize = 0; // entry of the session's eIM
+  static journalHash: u32 = 0; // 0: no package record
+  static packageFlags: u32 = 0;
+  static packageAt: usize = 0;
+  static resultFlags: u32 = 0;
+  static eprAt: usize = 0; // 0: too large for `work`, read again from the eUICC
+  static parked: u32 = 0;
+}
+
+/** S to R, when a step begins. */
+export function loadRegisters(): void {
+  R.fill = S.fill;
+  R.answer = S.answer;
+  R.answerLen = S.answerLen;
+  R.seconds = S.seconds;
+  R.sw = S.sw;
+  R.switches = S.switches;
+  R.eims = S.eims;
+  R.errorCode = S.errorCode;
+  R.seqNumber = S.seqNumber;
+  R.eim = S.eim;
+  R.journalHash = S.journalHash;
+  R.packageFlags = S.packageFlags;
+  R.packageAt = S.packageAt;
+  R.resultFlags = S.resultFlags;
+  R.eprAt = S.eprAt;
+  R.parked = S.parked;
+}
+
+/** R to S, when a step ends. */
+export function saveRegisters(): void {
+  S.fill = R.fill;
+  S.answer = R.answer;
+  S.answerLen = R.answerLen;
+  S.seconds = R.seconds;
+  S.sw = R.sw;
+  S.switches = R.switches;
+  S.eims = R.eims;
+  S.errorCode = R.errorCode;
+  S.seqNumber = R.seqNumber;
+  S.eim = R.eim;
+  S.journalHash = R.journalHash;
+  S.packageFlags = R.packageFlags;
+  S.packageAt = R.packageAt;
+  S.resultFlags = R.resultFlags;
+  S.eprAt = R.eprAt;
+  S.parked = R.parked;
+}
+
 /** Sets everything but the mailbox to zero: a Start begins anew from the journal. */
 export function clearMemory(): void {
   memory.fill(WORK, 0, FRAMES + 24 - WORK);

@@ -2,20 +2,19 @@
  * The eUICC's eIM configuration (procedures 1.5, 2, 21.1): Eims reads the list and prepares the endpoint of the eIM that is due;
  * Associate loads the provisioned AddInitialEim request into an eUICC without eIMs.
  */
-import { Op, Report, StoreKey } from "../abi";
+import { CAPACITY, Report, StoreKey } from "../abi";
 import { ask } from "../apdu";
-import { clearFlag, dueEntry, EimFlag, entryHash, hasFlag, takeEndpoint, takeList } from "../eims";
+import { dueEntry, EimFlag, entryHash, hasFlag, takeEndpoint, takeList } from "../eims";
 import { answerIs, askEmpty, wholeAnswerIs } from "../es10";
-import { call, leave, next, Must, Proc } from "../flow";
+import { call, leave, Must, next, Proc } from "../flow";
 import { takeEndpointRecord } from "../journal";
-import { op, report } from "../mailbox";
-import { CAPACITY } from "../abi";
-import { E, PAYLOAD, S, T, WORK, WORK_SIZE } from "../memory";
+import { report, storeRead } from "../mailbox";
+import { E, PAYLOAD, R, S, T, WORK, WORK_SIZE } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
 import { child, isRow, readTlv, uint } from "../tlv";
 
-/** Leaves with the number of eIMs; S.eim is the one that is due, 0 when none is. */
+/** Leaves with the number of eIMs; R.eim is the one that is due, 0 when none is. */
 export function eims(at: u32, r: i32): void {
   switch (at) {
     case 0:
@@ -26,16 +25,16 @@ export function eims(at: u32, r: i32): void {
       const p = T.val, end = T.next;
       takeList(p, end);
       S.tableStale = 0;
-      S.eim = dueEntry();
-      if (!S.eim) return leave(S.eims);
-      S.eimHash = entryHash(S.eim);
+      R.eim = dueEntry();
+      if (!R.eim) return leave(R.eims);
+      S.eimHash = entryHash(R.eim);
       takeEndpoint(p, end, S.eimHash);
-      if (!hasFlag(S.eim, EimFlag.Departed)) return leave(S.eims);
-      return op(2, Op.StoreRead, 0, 0, 0, StoreKey.Endpoint);
+      if (!hasFlag(R.eim, EimFlag.Departed)) return leave(R.eims);
+      return storeRead(2, StoreKey.Endpoint, 0);
     }
     default:
       takeEndpointRecord();
-      return leave(S.eims);
+      return leave(R.eims);
   }
 }
 
@@ -45,7 +44,7 @@ export function associate(at: u32, r: i32): void {
     case 0:
       S.offset = 0;
     case 1:
-      return op(2, Op.StoreRead, 0, 0, 0, StoreKey.Provision, S.offset);
+      return storeRead(2, StoreKey.Provision, S.offset);
     case 2:
       if (r < 0 || E.length > WORK_SIZE - CAPACITY - S.offset) return leave(0);
       memory.copy(WORK + S.offset, PAYLOAD, E.length);

@@ -5,15 +5,14 @@
  *
  * Leaves with 0, Switched (the profile changed: the card is reset, a new session delivers the result), or what went wrong.
  */
-import { Flag, Op, Report, Switch } from "../abi";
-import { clearFlag, EimFlag, entryCause, hasFlag, setCause, writeStateChanges } from "../eims";
+import { Flag, Op, Report, StoreKey, Switch } from "../abi";
+import { EimFlag, entryCause, hasFlag, setCause, writeStateChanges } from "../eims";
 import { keepTransactionId, writeGetEimPackage } from "../esipa";
 import { clearSegments, responseEnd } from "../exchange";
 import { call, leave, next, Proc } from "../flow";
 import { PackageFlag, untilUnparked } from "../journal";
-import { op, report, storeWrite } from "../mailbox";
-import { StoreKey } from "../abi";
-import { E, PAYLOAD, S, T, WORK_BODY, WORK_END } from "../memory";
+import { op, plainOp, report, storeWrite } from "../mailbox";
+import { E, PAYLOAD, R, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
 import { child, findCut, hash, isOne, readHead, uint } from "../tlv";
@@ -26,9 +25,9 @@ function finish(result: i32): void {
 export function session(at: u32, r: i32): void {
   switch (at) {
     case 0: {
-      S.packages = S.bodyHash = S.bodyRepeats = S.packageFlags = 0;
-      if (!S.endpointLen && hasFlag(S.eim, EimFlag.Departed)) return finish(Status.NotFound);
-      const left = S.watch && S.watchUntil > S.seconds ? S.watchUntil - S.seconds : 1;
+      S.packages = S.bodyHash = S.bodyRepeats = R.packageFlags = 0;
+      if (!S.endpointLen && hasFlag(R.eim, EimFlag.Departed)) return finish(Status.NotFound);
+      const left = S.watch && S.watchUntil > R.seconds ? S.watchUntil - R.seconds : 1;
       const wait = S.watch && left < S.bearerWait ? left : S.bearerWait;
       return op(1, Op.Bearer, S.restartBearer ? Flag.Restart : Flag.None, 0, wait * 1000);
     }
@@ -37,35 +36,35 @@ export function session(at: u32, r: i32): void {
       S.restartBearer = 0;
       S.rPlmnLen = E.length == 3 ? 3 : 0;
       S.rPlmn = load<u32>(PAYLOAD);
-      if (!hasFlag(S.eim, EimFlag.Results)) return next(3);
+      if (!hasFlag(R.eim, EimFlag.Results)) return next(3);
       return call(Proc.Leftover, 2);
     case 2:
-      if (r < 0 || hasFlag(S.eim, EimFlag.Departed)) return finish(r);
+      if (r < 0 || hasFlag(R.eim, EimFlag.Departed)) return finish(r);
     case 3:
       clearSegments(1);
       writeGetEimPackage();
-      S.fill = WORK_BODY;
+      R.fill = WORK_BODY;
       S.response = WORK_BODY;
       return call(Proc.Exchange, 4);
     case 4:
       if (r < 0) return finish(r);
       if (!readPackage()) return finish(Status.BadBody);
-      if (!entryCause(S.eim)) return next(5);
+      if (!entryCause(R.eim)) return next(5);
       // any valid answer: the state change is told (procedures 3.4)
-      setCause(S.eim, 0);
+      setCause(R.eim, 0);
       return storeWrite(5, StoreKey.StateChanges, writeStateChanges());
     case 5:
       return dispatch();
     case 6:
       if (r < 0) return finish(r);
-      if (S.switches & Switch.OnePackage || S.packageFlags & PackageFlag.DeletesEim) return finish(0);
+      if (R.switches & Switch.OnePackage || R.packageFlags & PackageFlag.DeletesEim) return finish(0);
       return next(3);
     case 7:
       return finish(r);
     case 8:
       if (!S.linkOpen) return leave(S.sessionResult);
       S.linkOpen = 0;
-      return op(9, Op.LinkClose, Flag.None, 0, 0);
+      return plainOp(9, Op.LinkClose);
     case 10:
       return finish(Status.EimError);
     case 11:
@@ -76,21 +75,21 @@ export function session(at: u32, r: i32): void {
 }
 
 /**
- * Reads the answer to GetEimPackage: S.packageTag, S.packageAt, S.packageLen of the one object in it, S.transactionIdLen when it is readable.
- * S.errorCode is not 0 when the package can't be worked on. False when the body is not an answer at all.
+ * Reads the answer to GetEimPackage: S.packageTag, R.packageAt, S.packageLen of the one object in it, S.transactionIdLen when it is readable.
+ * R.errorCode is not 0 when the package can't be worked on. False when the body is not an answer at all.
  */
 function readPackage(): bool {
   const end = responseEnd();
-  S.transactionIdLen = S.errorCode = 0;
+  S.transactionIdLen = R.errorCode = 0;
   if (!readHead(S.response, end) || T.tag != Tag.GetEimPackage || T.next != S.response + S.received) return false;
   const whole = T.next;
   const p = T.val;
   if (!readHead(p, end)) return false;
   S.packageTag = T.tag;
-  S.packageAt = p;
+  R.packageAt = p;
   S.packageLen = <u32>(T.next - p);
-  if (whole > WORK_END) S.errorCode = 127; // larger than this device can take
-  else if (T.next != whole) S.errorCode = 1;
+  if (whole > WORK_END) R.errorCode = 127; // larger than this device can take
+  else if (T.next != whole) R.errorCode = 1;
   readTransactionId(end);
   return true;
 }
@@ -113,22 +112,22 @@ function readTransactionId(end: usize): void {
 function dispatch(): void {
   const tag = S.packageTag;
   if (tag == Tag.Integer) return eimPackageError();
-  const bodyHash = hash(S.packageAt, <u32>(responseEnd() - S.packageAt));
+  const bodyHash = hash(R.packageAt, <u32>(responseEnd() - R.packageAt));
   S.bodyRepeats = bodyHash == S.bodyHash ? S.bodyRepeats + 1 : 0;
   S.bodyHash = bodyHash;
   if (S.bodyRepeats > 1 || ++S.packages > S.maxPackages) return report(11, Report.LoopGuard, S.packages);
-  if (!S.errorCode) {
+  if (!R.errorCode) {
     if (tag == Tag.EuiccPackage) return call(Proc.Package, 6);
     if (tag == Tag.IpaEuiccData) return call(Proc.Data, 6);
     // BF54 needs a feature that this build's ipaFeatures do not announce (procedures 27)
-    S.errorCode = tag == Tag.ProfileDownloadTrigger ? 1 : 2;
+    R.errorCode = tag == Tag.ProfileDownloadTrigger ? 1 : 2;
   }
   call(Proc.Refuse, 6);
 }
 
 /** eimPackageError: 1 noEimPackageAvailable, 2 eidNotFound, 3 invalidEid, 4 missingEid, 127. (procedures 3.3) */
 function eimPackageError(): void {
-  isOne(S.packageAt, S.packageAt + S.packageLen, Tag.Integer);
+  isOne(R.packageAt, R.packageAt + S.packageLen, Tag.Integer);
   const code = uint();
   if (code == 1) {
     if (!untilUnparked(1)) S.notifications = 1;

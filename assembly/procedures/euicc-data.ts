@@ -6,13 +6,14 @@
  *   request -> (emergency?) -> addresses -> EUICCInfo1 -> EUICCInfo2 -> token -> certificates -> EPRs -> notifications -> own items -> result
  */
 import { Switch } from "../abi";
-import { answerIs, askList, askWith, Query, RESPONSE_ROOM } from "../es10";
 import { ask } from "../apdu";
+import { answerIs, askList, askWith, Query, RESPONSE_ROOM } from "../es10";
 import { writeRefusal } from "../esipa";
 import { clearSegments, segmentsSize, setSegment } from "../exchange";
 import { call, leave, next, Proc } from "../flow";
-import { CI_PK_ASKED, CI_PK_ID, COMMAND, CRITERION, CRITERION_EPR, CRITERION_SIZE, DEVICE_CAPABILITIES, E, EIM_ID, IMEI, PAYLOAD, S, T, TRANSACTION_ID, W, WORK_BODY, WORK_END } from "../memory";
-import { Status } from "../status";
+import {
+  CI_PK_ASKED, CI_PK_ID, CRITERION, CRITERION_EPR, CRITERION_SIZE, DEVICE_CAPABILITIES, EIM_ID, IMEI, PAYLOAD, R, S, T, TRANSACTION_ID, W, WORK_BODY, WORK_END,
+} from "../memory";
 import { Tag } from "../tags";
 import {
   child, find, findCut, hash, isOne, isRow, lengthSize, readHead, readTlv, size, uint, write8, writeBytes, writeHead, writeTlv, writeTo, writeUint,
@@ -58,10 +59,10 @@ const enum Step {
 export function euiccData(at: u32, r: i32): void {
   switch (at) {
     case 0:
-      S.resultHash = S.seqNumber = S.wrap = S.step = 0;
-      S.fill = WORK_BODY;
+      S.resultHash = R.seqNumber = S.wrap = S.step = 0;
+      R.fill = WORK_BODY;
       if (!readRequest()) {
-        S.errorCode = 1;
+        R.errorCode = 1;
         return call(Proc.Refuse, 3);
       }
       if (!S.items) return refuseData(INCORRECT_TAG_LIST);
@@ -132,13 +133,13 @@ function query(): bool {
       tag = Tag.GetCerts;
       break;
     case Step.Eprs:
-      if (wants(Item.Eprs)) askList(Query.EprsAsked, S.fill, WORK_END);
+      if (wants(Item.Eprs)) askList(Query.EprsAsked, R.fill, WORK_END);
       return wants(Item.Eprs);
     default:
-      if (wants(Item.Notifications)) askList(Query.NotificationsAsked, S.fill, WORK_END);
+      if (wants(Item.Notifications)) askList(Query.NotificationsAsked, R.fill, WORK_END);
       return wants(Item.Notifications);
   }
-  askWith(tag, p, len, S.fill);
+  askWith(tag, p, len, R.fill);
   return true;
 }
 
@@ -151,9 +152,9 @@ function take(): u32 {
   const step = S.step;
   if (step == Step.Eprs) return takeList(Item.Eprs, Tag.X2, Query.EprsAsked) ? 0 : UNDEFINED;
   if (step == Step.Notifications) return takeList(Item.Notifications, Tag.X0, Query.NotificationsAsked) ? 0 : UNDEFINED;
-  const stored = readTlv(S.answer, S.fill); // any of the others must be there whole
+  const stored = readTlv(R.answer, R.fill); // any of the others must be there whole
   if (step == Step.Emergency) {
-    S.fill = S.answer;
+    R.fill = R.answer;
     return emergencyEnabled() ? ECALL_ACTIVE : 0;
   }
   if (!stored) return UNDEFINED;
@@ -173,7 +174,7 @@ function take(): u32 {
       takeToken();
       break;
     case Step.KeyId:
-      S.fill = S.answer;
+      R.fill = R.answer;
       return completeKeyId() ? 0 : CI_PK_ID_NOT_FOUND;
     default:
       if (child(Tag.C1)) return uint() == 1 ? CI_PK_ID_NOT_FOUND : UNDEFINED;
@@ -185,8 +186,8 @@ function take(): u32 {
 
 /** Reads the request; false when it is damaged. S.items stays 0 for a wrong tagList. */
 function readRequest(): bool {
-  const end = S.packageAt + S.packageLen;
-  if (!isOne(S.packageAt, end, Tag.IpaEuiccData)) return false;
+  const end = R.packageAt + S.packageLen;
+  if (!isOne(R.packageAt, end, Tag.IpaEuiccData)) return false;
   const p = T.val;
   if (!isRow(p, end)) return false;
   S.items = S.criterionLen = S.criterionEprLen = S.ciPkAskedLen = 0;
@@ -211,7 +212,7 @@ function keepCriterion(to: usize, most: u32): u32 {
 }
 
 function readTagList(p: usize, end: usize): bool {
-  const legacy = S.switches & Switch.LegacyTags;
+  const legacy = R.switches & Switch.LegacyTags;
   while (p < end) {
     let tag: u32 = load<u8>(p++);
     if ((tag & 0x1f) == 0x1f) {
@@ -262,7 +263,7 @@ function emergencyEnabled(): bool {
 
 /** Makes the child `from` of the stored answer the item, under the tag `to`. */
 function takeAddress(from: u32, to: u32, item: Item): void {
-  readTlv(S.answer, S.fill);
+  readTlv(R.answer, R.fill);
   if (!wants(item) || !child(from)) return;
   store<u8>(T.at, to);
   setItem(item);
@@ -270,7 +271,7 @@ function takeAddress(from: u32, to: u32, item: Item): void {
 
 /** GetEimConfigurationData of this eIM: BF55{A0{80 eimId}}; longer than the room for commands, so it stands before its answer. */
 function askToken(): bool {
-  const at = S.fill;
+  const at = R.fill;
   const inner = 1 + lengthSize(S.eimIdLen) + S.eimIdLen;
   writeTo(at, WORK_END);
   writeHead(Tag.GetEimConfigurationData, 1 + lengthSize(inner) + inner);
@@ -283,14 +284,14 @@ function askToken(): bool {
 /** Keeps only the associationToken of the configuration in T. */
 function takeToken(): void {
   const to = S.command;
-  S.fill = to;
+  R.fill = to;
   if (!child(Tag.X0) || !child(Tag.Sequence) || !child(Tag.C4)) return;
   const len = size();
   memory.copy(to, T.at, len);
   T.at = to;
   T.val = to + len - T.len;
   setItem(Item.Token);
-  S.fill = to + len;
+  R.fill = to + len;
 }
 
 /** Completes a truncated key id from euiccCiPKIdListForSigning of the EUICCInfo1 in T. (procedures 6) */
@@ -311,7 +312,7 @@ function completeKeyId(): bool {
 /** A5 or A6 as it is in the stored answer; some answer A1{A6} (types 6). */
 function takeCertificate(tag: u32, item: Item): void {
   if (!wants(item)) return;
-  readTlv(S.answer, S.fill);
+  readTlv(R.answer, R.fill);
   let p = T.val;
   const end = T.next;
   while (readTlv(p, end)) {
@@ -322,7 +323,7 @@ function takeCertificate(tag: u32, item: Item): void {
 
 /** Items that the IPA knows itself, and the echo of eimTransactionId. */
 function writeOwnItems(): void {
-  writeTo(S.fill, WORK_END);
+  writeTo(R.fill, WORK_END);
   if (S.transactionIdLen) {
     writeTlv(Tag.C7, TRANSACTION_ID, S.transactionIdLen);
     endItem(Item.TransactionId);
@@ -343,10 +344,10 @@ function writeOwnItems(): void {
   }
 }
 
-/** What was written behind S.fill is the item. */
+/** What was written behind R.fill is the item. */
 function endItem(item: Item): void {
-  setSegment(FIRST_SEGMENT + item, Query.None, <u32>S.fill, <u32>(W.at - S.fill));
-  S.fill = W.at;
+  setSegment(FIRST_SEGMENT + item, Query.None, <u32>R.fill, <u32>(W.at - R.fill));
+  R.fill = W.at;
 }
 
 function digit(i: u32): u32 {
@@ -386,19 +387,19 @@ function checkDigit(): u32 {
 
 /** The list under `tag` in the answer becomes the item; empty when there is none. False when the card failed. */
 function takeList(item: Item, tag: u32, query: Query): bool {
-  const answer = S.answer, stored = S.fill;
+  const answer = R.answer, stored = R.fill;
   if (!answerIs(Tag.RetrieveNotificationsList)) return false;
   if (T.len && (!readHead(T.val, stored) || T.tag == Tag.C1)) return false;
   if (T.tag != tag) {
     // nothing there, or the number is one of the other kind: an empty list
     writeTo(answer, answer + 2);
     writeHead(tag, 0);
-    S.fill = answer;
+    R.fill = answer;
     endItem(item);
     return true;
   }
-  const own = tag == Tag.X2 && S.eims > 1; // of several eIMs' results only this one's
-  S.fill = answer;
+  const own = tag == Tag.X2 && R.eims > 1; // of several eIMs' results only this one's
+  R.fill = answer;
   if (T.next > stored) {
     if (own) return false; // they can't be told apart while they stream
     setSegment(FIRST_SEGMENT + item, query, <u32>(T.at - answer), size());
@@ -406,7 +407,7 @@ function takeList(item: Item, tag: u32, query: Query): bool {
   }
   if (own) return takeOwnEprs(item);
   setItem(item);
-  S.fill = T.next;
+  R.fill = T.next;
   return true;
 }
 
@@ -423,8 +424,8 @@ function takeOwnEprs(item: Item): bool {
     }
   }
   const sum = <u32>(to - list);
-  S.fill = list - 1 - lengthSize(sum);
-  writeTo(S.fill, list);
+  R.fill = list - 1 - lengthSize(sum);
+  writeTo(R.fill, list);
   writeHead(Tag.X2, sum);
   W.at = to;
   endItem(item);
@@ -439,19 +440,19 @@ function ownEpr(): bool {
 /** BF52{A0{items}}. */
 function send(): void {
   writeOwnItems();
-  const at = S.fill;
+  const at = R.fill;
   const inner = segmentsSize(FIRST_SEGMENT);
   writeTo(at, at + 16);
   writeHead(Tag.IpaEuiccData, 1 + lengthSize(inner) + inner);
   writeHead(Tag.X0, inner);
   setSegment(1, Query.None, <u32>at, <u32>(W.at - at));
-  S.fill = W.at;
+  R.fill = W.at;
   call(Proc.Result, 99);
 }
 
 /** BF52{A1{[80 eimTransactionId], 02 code}}. */
 function refuseData(code: u32): void {
-  S.fill = WORK_BODY;
+  R.fill = WORK_BODY;
   clearSegments(2);
   writeRefusal(Tag.IpaEuiccData, Tag.X1, code);
   call(Proc.Result, 99);

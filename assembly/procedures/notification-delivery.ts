@@ -7,10 +7,10 @@ import { Report } from "../abi";
 import { answerIs, askEmpty, askList, askRemove, notificationSeq, Query, RESPONSE_ROOM } from "../es10";
 import { writeHandleHead } from "../esipa";
 import { clearSegments, setSegment } from "../exchange";
-import { call, leave, next, Must, Proc } from "../flow";
+import { call, leave, Must, next, Proc } from "../flow";
 import { isParked, park, unpark, writeParked } from "../journal";
 import { report } from "../mailbox";
-import { S, T, WORK_BODY, WORK_END } from "../memory";
+import { R, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
 import { findCut, readHead, size } from "../tlv";
@@ -59,7 +59,7 @@ export function notify(at: u32, r: i32): void {
 /** Lowest sequence number above S.cursor in the stored list that is not parked, or 0. */
 function firstToSend(): u32 {
   let best: u32 = 0;
-  const end = S.fill;
+  const end = R.fill;
   if (!answerIs(S.fullList ? Tag.RetrieveNotificationsList : Tag.ListNotification) || !findCut(T.val, end, Tag.X0)) return 0;
   let p = T.val;
   const listEnd = T.next;
@@ -74,15 +74,15 @@ function firstToSend(): u32 {
 
 /** BF3D{A0{PendingNotification}}: the value of the eUICC's answer is the value of the request. False when there is none. */
 function takeNotification(): bool {
-  const stored = S.fill;
+  const stored = R.fill;
   if (!answerIs(Tag.RetrieveNotificationsList) || !readHead(T.val, stored) || T.tag != Tag.X0 || !T.len) return false;
   const len = size();
   clearSegments(2);
   if (T.at + len > stored) {
-    setSegment(1, Query.NotificationBySeq, <u32>(T.at - S.answer), len);
-    S.fill = WORK_BODY;
+    setSegment(1, Query.NotificationBySeq, <u32>(T.at - R.answer), len);
+    R.fill = WORK_BODY;
   } else setSegment(1, Query.None, <u32>T.at, len);
   writeHandleHead();
-  S.response = S.fill;
+  S.response = R.fill;
   return true;
 }

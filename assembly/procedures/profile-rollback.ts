@@ -5,12 +5,12 @@
  *                   --5 catBusy--> three tries, 5 s apart    --else--> record removed: the first EPR is kept and delivered later
  */
 import { Report, StoreKey, Switch } from "../abi";
-import { askWith, readEpr, wholeAnswerIs } from "../es10";
 import { EimFlag, entryOf, noteStateChange, setDue, setFlag, writeStateChanges } from "../eims";
+import { askWith, readEpr, wholeAnswerIs } from "../es10";
 import { call, leave, Proc } from "../flow";
 import { removePackage } from "../journal";
 import { report, sleep, storeWrite } from "../mailbox";
-import { PAYLOAD, S, T, WORK_BODY } from "../memory";
+import { PAYLOAD, R, S, T, WORK_BODY } from "../memory";
 import { Tag } from "../tags";
 import { child, size } from "../tlv";
 
@@ -19,7 +19,7 @@ const CAT_BUSY: i32 = 5;
 export function rollback(at: u32, r: i32): void {
   switch (at) {
     case 0: {
-      store<u32>(PAYLOAD, S.switches & Switch.RefreshFalse ? 0x000180 : 0xff0180); // 80 01 refreshFlag
+      store<u32>(PAYLOAD, R.switches & Switch.RefreshFalse ? 0x000180 : 0xff0180); // 80 01 refreshFlag
       askWith(Tag.ProfileRollback, PAYLOAD, 3, WORK_BODY);
       return call(Proc.Card, 1);
     }
@@ -30,15 +30,15 @@ export function rollback(at: u32, r: i32): void {
       return report(5, Report.RollbackRefused, code);
     }
     case 2:
-      noteStateChange(0, S.journalHash);
+      noteStateChange(0, R.journalHash);
       return storeWrite(3, StoreKey.StateChanges, writeStateChanges());
     case 3: {
-      const e = entryOf(S.journalHash);
+      const e = entryOf(R.journalHash);
       if (e) {
         setFlag(e, EimFlag.Results);
-        setDue(e, S.seconds);
+        setDue(e, R.seconds);
       }
-      return removePackage(S.switches & Switch.NoCardReset ? 6 : 4);
+      return removePackage(R.switches & Switch.NoCardReset ? 6 : 4);
     }
     case 4:
       return call(Proc.Switch, 7);
@@ -46,7 +46,7 @@ export function rollback(at: u32, r: i32): void {
       return removePackage(7);
     case 6: // the link was never lost: the new EPR can go at once
       if (!wholeAnswerIs(Tag.ProfileRollback) || !child(Tag.EuiccPackage)) return leave(0);
-      S.eprAt = T.at;
+      R.eprAt = T.at;
       S.eprLen = size();
       if (!readEpr()) return leave(0);
       return call(Proc.Deliver, 7);

@@ -13,16 +13,16 @@ import { clearFlag, EimFlag, entry, setFlag } from "../eims";
 import { answerCode, answerIs, askList, askRemove, findEpr, Query, RESPONSE_ROOM, ResultFlag } from "../es10";
 import { nextAcknowledgement, readAcknowledgements, writeProvideHead, writeRefusal } from "../esipa";
 import { clearSegments, setSegment } from "../exchange";
-import { call, leave, next, Must, Proc } from "../flow";
+import { call, leave, Must, next, Proc } from "../flow";
 import { PackageFlag, removeEndpoint, removePackage } from "../journal";
 import { report } from "../mailbox";
-import { S, T, WORK_BODY, WORK_END } from "../memory";
+import { R, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
 import { findCut, readHead, readTlv, size } from "../tlv";
 
 /**
- * Delivers the result at S.eprAt (S.eprLen octets; 0: too large for memory, it is read again by S.seqNumber), stored before S.fill.
+ * Delivers the result at R.eprAt (S.eprLen octets; 0: too large for memory, it is read again by R.seqNumber), stored before R.fill.
  * Leaves with 0 when the eIM has it.
  */
 export function deliver(at: u32, r: i32): void {
@@ -30,20 +30,20 @@ export function deliver(at: u32, r: i32): void {
     case 0:
       clearSegments(3);
       S.wrap = S.bundled = 0;
-      if (S.eprAt) {
-        setSegment(1, Query.None, <u32>S.eprAt, S.eprLen);
+      if (R.eprAt) {
+        setSegment(1, Query.None, <u32>R.eprAt, S.eprLen);
         return next(2);
       }
       // only its head is kept: it tells what to skip
       askList(Query.EprBySeq, WORK_BODY, WORK_BODY + 32);
       return call(Proc.Card, 1 | Must);
     case 1:
-      if (!answerIs(Tag.RetrieveNotificationsList) || !findCut(T.val, S.fill, Tag.X2)) return leave(Status.CardMalformed);
-      setSegment(1, Query.EprBySeq, <u32>(T.val - S.answer), T.len);
-      S.fill = WORK_BODY;
+      if (!answerIs(Tag.RetrieveNotificationsList) || !findCut(T.val, R.fill, Tag.X2)) return leave(Status.CardMalformed);
+      setSegment(1, Query.EprBySeq, <u32>(T.val - R.answer), T.len);
+      R.fill = WORK_BODY;
     case 2:
-      if (!S.seqNumber || !(S.resultFlags & ResultFlag.Psmo) || S.switches & Switch.NoBundle) return call(Proc.Result, 5);
-      askList(Query.Notifications, S.fill, WORK_END - RESPONSE_ROOM);
+      if (!R.seqNumber || !(R.resultFlags & ResultFlag.Psmo) || R.switches & Switch.NoBundle) return call(Proc.Result, 5);
+      askList(Query.Notifications, R.fill, WORK_END - RESPONSE_ROOM);
       return call(Proc.Card, 4);
     case 4:
       if (r > 0 && answerIs(Tag.RetrieveNotificationsList)) takeNotifications(T.val);
@@ -57,16 +57,16 @@ export function deliver(at: u32, r: i32): void {
 
 /** The list of notifications, A0 at `p` in the stored answer, as segment 2; from memory, or from the eUICC again when it is too long. */
 function takeNotifications(p: usize): void {
-  const stored = S.fill;
-  S.fill = S.answer;
+  const stored = R.fill;
+  R.fill = R.answer;
   if (!readHead(p, stored) || T.tag != Tag.X0 || !T.len) return;
   S.wrap = 1;
   const len = size();
-  if (p + len > stored) return setSegment(2, Query.Notifications, <u32>(p - S.answer), len);
+  if (p + len > stored) return setSegment(2, Query.Notifications, <u32>(p - R.answer), len);
   setSegment(2, Query.None, <u32>p, len);
-  S.fill = p + len;
+  R.fill = p + len;
   let q = T.val;
-  while (readTlv(q, S.fill)) {
+  while (readTlv(q, R.fill)) {
     q = T.next;
     S.bundled++;
   }
@@ -78,33 +78,33 @@ export function result(at: u32, r: i32): void {
     case 0:
       S.removed = 0;
       writeProvideHead();
-      S.response = S.fill;
+      S.response = R.fill;
       return call(Proc.Exchange, 1 | Must);
     case 1: {
-      S.errorCode = <u32>readAcknowledgements();
-      if (<i32>S.errorCode == Status.BadBody) return leave(Status.BadBody);
+      R.errorCode = <u32>readAcknowledgements();
+      if (<i32>R.errorCode == Status.BadBody) return leave(Status.BadBody);
       // any valid answer proves connectivity: no rollback any more (procedures 4.5)
-      if (!S.journalHash || S.resultHash != S.journalHash || S.counter != S.journalCounter) return next(2);
+      if (!R.journalHash || S.resultHash != R.journalHash || S.counter != S.journalCounter) return next(2);
       return removePackage(2);
     }
     case 2:
-      if (S.errorCode) return leave(<i32>S.errorCode);
+      if (R.errorCode) return leave(<i32>R.errorCode);
       return report(3, Report.ResultAccepted, S.counter);
     case 3:
-      if (S.packageTag == Tag.IpaEuiccData && S.switches & Switch.NoDataRemoval) return leave(0);
+      if (S.packageTag == Tag.IpaEuiccData && R.switches & Switch.NoDataRemoval) return leave(0);
       return call(Proc.Remove, 4);
     default:
       return leave(r);
   }
 }
 
-/** Answers a package with eimPackageResultResponseError S.errorCode. */
+/** Answers a package with eimPackageResultResponseError R.errorCode. */
 export function refuse(at: u32, r: i32): void {
   if (at) return leave(r);
-  S.fill = WORK_BODY;
-  S.wrap = S.seqNumber = 0;
+  R.fill = WORK_BODY;
+  S.wrap = R.seqNumber = 0;
   clearSegments(2);
-  writeRefusal(0, Tag.X0, S.errorCode);
+  writeRefusal(0, Tag.X0, R.errorCode);
   call(Proc.Result, 1);
 }
 
@@ -112,12 +112,12 @@ export function refuse(at: u32, r: i32): void {
 export function remove(at: u32, r: i32): void {
   switch (at) {
     case 0:
-      if (!(S.switches & Switch.RemoveOwnEpr) || !S.seqNumber || S.acknowledgements == S.acknowledgementsEnd) return next(1);
-      return removeOne(S.seqNumber);
+      if (!(R.switches & Switch.RemoveOwnEpr) || !R.seqNumber || S.acknowledgements == S.acknowledgementsEnd) return next(1);
+      return removeOne(R.seqNumber);
     case 1: {
       const seqNumber = nextAcknowledgement();
       if (!seqNumber) return leave(0);
-      if (seqNumber == S.seqNumber && S.switches & Switch.RemoveOwnEpr) return next(1);
+      if (seqNumber == R.seqNumber && R.switches & Switch.RemoveOwnEpr) return next(1);
       return removeOne(seqNumber);
     }
     default:
@@ -142,12 +142,12 @@ export function leftover(at: u32, r: i32): void {
       return call(Proc.Card, 2 | Must);
     case 2:
       if (!findEpr(S.eimHash, 0)) {
-        clearFlag(S.eim, EimFlag.Results);
+        clearFlag(R.eim, EimFlag.Results);
         if (S.departed != S.eimHash) return leave(0);
         S.tableStale = 1;
         return removeEndpoint(4);
       }
-      S.cursor = S.seqNumber;
+      S.cursor = R.seqNumber;
       S.packageTag = Tag.EuiccPackage;
       return call(Proc.Deliver, 3 | Must);
     case 3:
@@ -164,21 +164,21 @@ export function leftovers(at: u32, r: i32): void {
       askList(Query.Notifications, WORK_BODY, WORK_END);
       return call(Proc.Card, 1 | Must);
     case 1:
-      S.notifications = answerIs(Tag.RetrieveNotificationsList) && findCut(T.val, S.fill, Tag.X0) && T.len ? 1 : 0;
-      if (S.switches & Switch.NoInfo) return leave(0);
+      S.notifications = answerIs(Tag.RetrieveNotificationsList) && findCut(T.val, R.fill, Tag.X0) && T.len ? 1 : 0;
+      if (R.switches & Switch.NoInfo) return leave(0);
       askList(Query.Eprs, WORK_BODY, WORK_END);
       return call(Proc.Card, 2 | Must);
     case 2:
       markResults();
-      if (!S.journalHash) return leave(0);
+      if (!R.journalHash) return leave(0);
       if (
-        findEpr(S.journalHash, S.journalCounter) &&
+        findEpr(R.journalHash, S.journalCounter) &&
         S.journalFlags & PackageFlag.Rollback &&
-        S.resultFlags & ResultFlag.Switched
+        R.resultFlags & ResultFlag.Switched
       ) {
         // the profile was changed and its result is not delivered yet
         S.watch = 1;
-        S.watchUntil = S.seconds + S.watchTime;
+        S.watchUntil = R.seconds + S.watchTime;
         return leave(0);
       }
       return removePackage(3);
@@ -189,11 +189,11 @@ export function leftovers(at: u32, r: i32): void {
 
 /** Every eIM that an EPR on the eUICC names has a result coming; when not all fit into memory, any may. */
 function markResults(): void {
-  const all = S.answerLen > <u32>(S.fill - S.answer);
-  for (let i: u32 = 0; i < S.eims; i++) {
+  const all = R.answerLen > <u32>(R.fill - R.answer);
+  for (let i: u32 = 0; i < R.eims; i++) {
     S.cursor = 0;
-    const fill = S.fill;
+    const fill = R.fill;
     if (all || findEpr(load<u32>(entry(i)), 0)) setFlag(entry(i), EimFlag.Results);
-    S.fill = fill;
+    R.fill = fill;
   }
 }
