@@ -110,4 +110,5 @@ export const enum Switch {
   ProprietaryGetResponse = 1 << 8,
   NoBundle = 1 << 9,
   NoDataRemoval = 1 << 10,
+  HostAddress = 1 << 11,
 }

@@ -131,7 +131,10 @@ function main(at: u32, r: i32): void {
     case 10:
       if (r < 0) return cardFailed();
       S.cardFails = 0;
-      if (r) return next(12);
+      if (r) {
+        S.associationTried = 1; // an eIM that deletes itself must not come back by that: only a start or the application may ask for it
+        return next(12);
+      }
       if (S.associationTried) return report(18, Report.NoEim, 0);
       S.associationTried = 1;
       return call(Proc.Associate, 11);
@@ -158,14 +161,14 @@ function main(at: u32, r: i32): void {
       S.channelOpen = 0;
       return plainOp(19, Op.UiccClose);
     case 19: {
-      const wait = untilUnparked(untilDue(S.pollPeriod));
+      const wait = untilUnparked(untilDue(R.eims ? 0xffffffff : S.pollPeriod));
       return sleep(20, wait ? wait : 1, S.watch ? Flag.None : Flag.Idle);
     }
     case 20:
       return wake();
     default: // the card failed: reset it after a while
       S.cardSick = 1;
-      return sleep(5, backoff(S.cardFails++), Flag.None);
+      return sleep(5, backoff(S.cardFails++), Flag.Idle);
   }
 }
 

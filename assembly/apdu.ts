@@ -10,13 +10,13 @@ import { op, payload8, resetCard } from "./mailbox";
 import { E, PAYLOAD, R, S, TERMINAL_CAPABILITY, WORK_END } from "./memory";
 import { Status } from "./status";
 
-/** Sets up a command of `len` octets at `command`; its answer is stored from `answer` on, as much as fits. */
+/** Sets up a command of `len` octets at `command`; its answer is stored from `answer` on, as much as fits (with S.skip set then: what follows the first S.skip octets). */
 export function ask(command: usize, len: u32, answer: usize, limit: usize = WORK_END): void {
   S.command = command;
   S.commandLen = len;
   R.answer = answer;
   S.limit = limit;
-  S.forward = 0;
+  S.forward = S.skip = 0;
 }
 
 /** Opens the ISD-R's channel when it is not open. Leaves with 0, or with what refused. (transport 5.2, 5.3) */
@@ -117,16 +117,15 @@ function readAnswer(): i32 {
 function take(): bool {
   const n = S.dataLen;
   R.answerLen += n;
+  const from = n > S.skip ? S.skip : n;
+  S.skip -= from;
+  const room = S.forward ? S.want : <u32>(S.limit - R.fill);
+  const m = n - from > room ? room : n - from;
   if (!S.forward) {
-    const room = <u32>(S.limit - R.fill);
-    const m = n > room ? room : n;
-    memory.copy(R.fill, PAYLOAD, m);
+    memory.copy(R.fill, PAYLOAD + from, m);
     R.fill += m;
     return false;
   }
-  const from = n > S.skip ? S.skip : n;
-  S.skip -= from;
-  const m = n - from > S.want ? S.want : n - from;
   if (!m) return false;
   memory.copy(PAYLOAD, PAYLOAD + from, m);
   S.want -= m;

@@ -4,10 +4,11 @@
  *
  * An entry, 16 octets: u32 hash of the eimId, u32 due (R.seconds), u8 failures, u8 pending stateChangeCause + 1, u8 flags.
  */
+import { Switch } from "./abi";
 import { chooseBinding } from "./exchange";
 import { CI_PK_ID, EIM_ID, EIMS, ENDPOINT, ENDPOINT_SIZE, PAYLOAD, R, S, T, W } from "./memory";
 import { Tag } from "./tags";
-import { find, findCut, hash, readTlv, uint, writeBytes, writeTlv, writeTo } from "./tlv";
+import { find, hash, readHead, readTlv, uint, writeBytes, writeTlv, writeTo } from "./tlv";
 
 export const EIMS_MAX: u32 = 8; // one more entry is kept for an eIM that left
 
@@ -126,31 +127,37 @@ export function readStateChanges(len: u32): void {
 }
 
 /**
- * Takes the list of configurations in the BF55 answer at [p, end), which may be cut behind some of them.
- * With `wanted` 0 the table is made anew; else the endpoint of the eIM with that hash is taken.
+ * Walks the configurations in the stored part [p, end) of a BF55 answer; returns where the first one starts that is not stored whole.
+ * With `wanted` 0 they are listed in the table; else the endpoint of the eIM with that hash is taken.
  */
-function eachConfiguration(p: usize, end: usize, wanted: u32): void {
-  // one A0 with all of them, or an A0 each (types 6)
-  while (findCut(p, end, Tag.X0)) {
-    p = T.next;
-    let q = T.val;
-    while (findCut(q, p, Tag.Sequence) && T.val + T.len <= p) {
-      q = T.next;
-      const val = T.val;
-      if (!find(val, q, Tag.C0)) continue;
+export function walkConfigurations(p: usize, end: usize, wanted: u32): usize {
+  while (readHead(p, end)) {
+    // one A0 with all of them, or an A0 each (types 6): their borders do not matter
+    if (T.tag == Tag.GetEimConfigurationData || T.tag == Tag.X0) {
+      p = T.val;
+      continue;
+    }
+    const next = T.next, val = T.val;
+    if (next > end) break;
+    if (T.tag == Tag.Sequence && find(val, next, Tag.C0)) {
       const h = hash(T.val, T.len);
       if (!wanted) {
         const e = addEntry(h);
         if (e) setFlag(e, EimFlag.Listed);
-      } else if (h == wanted) return takeConfiguration(val, q);
+      } else if (h == wanted) takeConfiguration(val, next);
     }
+    p = next;
   }
+  return p;
 }
 
-/** Makes the table from the BF55 value [p, end); entries keep their schedule and causes. */
-export function takeList(p: usize, end: usize): void {
+/** Before the list is read: entries keep their schedule and causes. */
+export function beginList(): void {
   for (let i: u32 = 0; i < R.eims; i++) clearFlag(entry(i), EimFlag.Listed | EimFlag.Departed);
-  eachConfiguration(p, end, 0);
+}
+
+/** After the list was read: entries that are not in it go, but for one that is owed a result. */
+export function endList(): void {
   const departed = S.departed ? addEntry(S.departed) : 0;
   if (departed && !hasFlag(departed, EimFlag.Listed)) setFlag(departed, EimFlag.Listed | EimFlag.Departed);
   let kept: u32 = 0;
@@ -161,25 +168,26 @@ export function takeList(p: usize, end: usize): void {
   R.eims = kept;
 }
 
-/** Takes the endpoint of the eIM with hash `wanted` from the BF55 value [p, end). */
-export function takeEndpoint(p: usize, end: usize, wanted: u32): void {
-  S.endpointLen = S.eimIdLen = S.ciPkIdLen = 0;
-  eachConfiguration(p, end, wanted);
-}
-
-/** Takes one EimConfigurationData (SGP.32 2.11.1.1.2): S.endpointLen is 0 when its trust does not fit. */
+/** Takes one EimConfigurationData (SGP.32 2.11.1.1.2): S.reachable stays 0 when it has no address, or its trust does not fit. */
 function takeConfiguration(p: usize, end: usize): void {
   if (find(p, end, Tag.C0) && T.len <= 128) memory.copy(EIM_ID, T.val, (S.eimIdLen = T.len));
   if (find(p, end, Tag.C8) && T.len <= 20) memory.copy(CI_PK_ID, T.val, (S.ciPkIdLen = T.len));
   S.binding = chooseBinding(find(p, end, Tag.C7) && T.len > 1 ? load<u8>(T.val, 1) : 0);
   writeTo(ENDPOINT, ENDPOINT + ENDPOINT_SIZE);
   // the eimId is the address when there is no other and it is an FQDN
-  if (find(p, end, Tag.C1)) writeTlv(Tag.C0, T.val, T.len);
-  else if (find(p, end, Tag.C2) && uint() == 2) writeTlv(Tag.C0, EIM_ID, S.eimIdLen);
+  let address = R.switches & Switch.HostAddress;
+  if (find(p, end, Tag.C1) && T.len) {
+    address = T.len;
+    writeTlv(Tag.C0, T.val, address);
+  } else if (find(p, end, Tag.C2) && uint() == 2) {
+    address = S.eimIdLen;
+    writeTlv(Tag.C0, EIM_ID, address);
+  }
   let q = p;
   while (readTlv(q, end)) {
     if (T.tag == Tag.X6) writeBytes(q, <u32>(T.next - q));
     q = T.next;
   }
-  S.endpointLen = W.failed ? 0 : <u32>(W.at - ENDPOINT);
+  S.endpointLen = <u32>(W.at - ENDPOINT);
+  S.reachable = address && !W.failed ? 1 : 0;
 }

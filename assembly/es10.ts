@@ -2,7 +2,7 @@
 import { ask } from "./apdu";
 import { COMMAND, COMMAND_SIZE, CRITERION, CRITERION_EPR, R, S, T, W, WORK_END } from "./memory";
 import { Tag } from "./tags";
-import { child, find, findCut, hash, readTlv, size, uint, uintSize, writeBytes, writeHead, writeTo, writeUint } from "./tlv";
+import { child, find, findCut, hash, readHead, readTlv, size, uint, uintSize, writeBytes, writeHead, writeTo, writeUint } from "./tlv";
 
 /** Room that a stored answer leaves for the eIM's answer to the body that it becomes part of. */
 export const RESPONSE_ROOM: u32 = 768;
@@ -149,9 +149,9 @@ export function readEpr(): bool {
 
 function readResults(p: usize, end: usize): void {
   let flags: u32 = 0;
-  while (readTlv(p, end)) {
+  while (readHead(p, end)) {
     p = T.next;
-    const ok = T.len == 1 && !load<u8>(T.val);
+    const ok = T.len == 1 && p <= end && !load<u8>(T.val);
     switch (T.tag) {
       case Tag.X8: // addEim
       case Tag.C9: // deleteEim

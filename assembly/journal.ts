@@ -57,6 +57,7 @@ export function removeEndpoint(at: u32): void {
 /** Endpoint record in the payload: becomes the session's endpoint. */
 export function takeEndpointRecord(): void {
   if (E.result < 0 || E.length < 4) return;
+  S.reachable = 1;
   S.endpointLen = E.length - 4;
   memory.copy(ENDPOINT, PAYLOAD + 4, S.endpointLen);
 }

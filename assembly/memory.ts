@@ -122,6 +122,8 @@ export class State {
   linkReused: u32;
   linkFailure: i32;
   endpointLen: u32;
+  reachable: u32;
+  wanted: u32;
   binding: u32;
   segments: u32;
   segment: u32;

@@ -4,7 +4,7 @@
  */
 import { CAPACITY, Report, StoreKey } from "../abi";
 import { ask } from "../apdu";
-import { dueEntry, EimFlag, entryHash, hasFlag, takeEndpoint, takeList } from "../eims";
+import { beginList, dueEntry, EimFlag, endList, entryHash, hasFlag, walkConfigurations } from "../eims";
 import { answerIs, askEmpty, wholeAnswerIs } from "../es10";
 import { call, leave, Must, next, Proc } from "../flow";
 import { takeEndpointRecord } from "../journal";
@@ -14,24 +14,41 @@ import { Status } from "../status";
 import { Tag } from "../tags";
 import { child, isRow, readTlv, uint } from "../tlv";
 
-/** Leaves with the number of eIMs; R.eim is the one that is due, 0 when none is. */
+/**
+ * Leaves with the number of eIMs; R.eim is the one that is due, 0 when none is.
+ * A list that is too long for memory is read again for its next part: once through for the table, once more for the endpoint.
+ */
 export function eims(at: u32, r: i32): void {
   switch (at) {
     case 0:
+      beginList();
+      S.offset = S.wanted = 0;
+    case 1:
       askEmpty(Tag.GetEimConfigurationData, WORK);
-      return call(Proc.Card, 1 | Must);
-    case 1: {
-      if (!answerIs(Tag.GetEimConfigurationData)) return leave(Status.CardMalformed);
-      const p = T.val, end = T.next;
-      takeList(p, end);
+      S.skip = S.offset;
+      return call(Proc.Card, 2 | Must);
+    case 2: {
+      if (!S.offset && !answerIs(Tag.GetEimConfigurationData)) return leave(Status.CardMalformed);
+      const rest = walkConfigurations(WORK, R.fill, S.wanted);
+      S.offset += <u32>(rest - WORK);
+      if (S.offset < <u32>r && rest > WORK && !(S.wanted && S.reachable)) return next(1);
+      if (S.wanted) return next(3);
+      endList();
       S.tableStale = 0;
       R.eim = dueEntry();
       if (!R.eim) return leave(R.eims);
-      S.eimHash = entryHash(R.eim);
-      takeEndpoint(p, end, S.eimHash);
-      if (!hasFlag(R.eim, EimFlag.Departed)) return leave(R.eims);
-      return storeRead(2, StoreKey.Endpoint, 0);
+      S.eimHash = S.wanted = entryHash(R.eim);
+      S.reachable = S.eimIdLen = S.ciPkIdLen = 0;
+      if (hasFlag(R.eim, EimFlag.Departed)) return storeRead(4, StoreKey.Endpoint, 0);
+      if (R.answerLen == <u32>(R.fill - WORK)) {
+        walkConfigurations(WORK, R.fill, S.wanted); // all of it is here
+        return next(3);
+      }
+      S.offset = 0;
+      return next(1);
     }
+    case 3:
+      return leave(R.eims);
     default:
       takeEndpointRecord();
       return leave(R.eims);

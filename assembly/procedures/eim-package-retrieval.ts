@@ -26,7 +26,7 @@ export function session(at: u32, r: i32): void {
   switch (at) {
     case 0: {
       S.packages = S.bodyHash = S.bodyRepeats = R.packageFlags = 0;
-      if (!S.endpointLen && hasFlag(R.eim, EimFlag.Departed)) return finish(Status.NotFound);
+      if (!S.reachable) return finish(Status.NotFound); // before the bearer costs anything
       const left = S.watch && S.watchUntil > R.seconds ? S.watchUntil - R.seconds : 1;
       const wait = S.watch && left < S.bearerWait ? left : S.bearerWait;
       return op(1, Op.Bearer, S.restartBearer ? Flag.Restart : Flag.None, 0, wait * 1000);
@@ -110,6 +110,7 @@ function readTransactionId(end: usize): void {
 }
 
 function dispatch(): void {
+  S.resultHash = 0;
   const tag = S.packageTag;
   if (tag == Tag.Integer) return eimPackageError();
   const bodyHash = hash(R.packageAt, <u32>(responseEnd() - R.packageAt));

@@ -45,6 +45,7 @@ export function euiccPackage(at: u32, r: i32): void {
     case 8:
       return afterStateChange();
     case 9: // delivered, or not
+      if (r < 0) setFlag(R.eim, EimFlag.Results); // what the eUICC stored goes with the next session
       if (r < 0 || !(R.packageFlags & PackageFlag.DeletesEim) || !S.departed) return leave(r);
       return removeEndpoint(11);
     case 10:
@@ -124,6 +125,7 @@ function lookUp(code: u32): void {
   if (code) R.fill = WORK_BODY;
   if (R.switches & Switch.NoInfo) {
     E.result = Status.NotFound;
+    R.answer = R.fill;
     return takeLookup();
   }
   askList(Query.Eprs, R.fill, WORK_END - RESPONSE_ROOM);

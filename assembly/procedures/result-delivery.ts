@@ -9,7 +9,7 @@
  * Leftovers what is left over at start: asked once
  */
 import { Report, Switch } from "../abi";
-import { clearFlag, EimFlag, entry, setFlag } from "../eims";
+import { clearFlag, EimFlag, entry, entryOf, hasFlag, setFlag } from "../eims";
 import { answerCode, answerIs, askList, askRemove, findEpr, Query, RESPONSE_ROOM, ResultFlag } from "../es10";
 import { nextAcknowledgement, readAcknowledgements, writeProvideHead, writeRefusal } from "../esipa";
 import { clearSegments, setSegment } from "../exchange";
@@ -170,7 +170,7 @@ export function leftovers(at: u32, r: i32): void {
       return call(Proc.Card, 2 | Must);
     case 2:
       markResults();
-      if (!R.journalHash) return leave(0);
+      if (!R.journalHash) return next(3);
       if (
         findEpr(R.journalHash, S.journalCounter) &&
         S.journalFlags & PackageFlag.Rollback &&
@@ -179,9 +179,16 @@ export function leftovers(at: u32, r: i32): void {
         // the profile was changed and its result is not delivered yet
         S.watch = 1;
         S.watchUntil = R.seconds + S.watchTime;
-        return leave(0);
+        return next(3);
       }
       return removePackage(3);
+    case 3: {
+      // an eIM that is owed nothing needs no endpoint of its own any more
+      const e = S.departed ? entryOf(S.departed) : 0;
+      if (!e || hasFlag(e, EimFlag.Results)) return leave(0);
+      S.tableStale = 1;
+      return removeEndpoint(4);
+    }
     default:
       return leave(0);
   }

@@ -104,8 +104,11 @@ export const Switch = {
   NoFci: 1 << 2,
   FixedChannel: 1 << 3,
   RemoveOwnEpr: 1 << 4,
+  NoCardReset: 1 << 5,
   LegacyTags: 1 << 6,
   OnePackage: 1 << 7,
   ProprietaryGetResponse: 1 << 8,
   NoBundle: 1 << 9,
+  NoDataRemoval: 1 << 10,
+  HostAddress: 1 << 11,
 } as const;

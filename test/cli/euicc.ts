@@ -1,0 +1,153 @@
+/**
+ * `tinyipa euicc`: the simulated eUICC in a virtual smart card reader, for any program that talks to cards through PC/SC.
+ */
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { toHex } from "../sim/core/bytes.js";
+import { SimError } from "../sim/core/errors.js";
+import { Euicc, QUIRKS, fromJson, toJson, type ApduOptions, type EuiccOptions, type Quirk } from "../sim/euicc/index.js";
+import { serveVpcd } from "../sim/euicc/vpcd.js";
+import type { Curve } from "../sim/pki/keys.js";
+import { loadPki, makePki, type Pki } from "../sim/pki/pki.js";
+import { FAILED, OK, readArgs, UsageError, wholeNumber, type Command } from "./command.js";
+
+const HELP = `Usage: tinyipa euicc --vpcd HOST:PORT [options]
+
+Puts the simulated eUICC into vsmartcard's virtual reader (vpcd), where PC/SC programs find it. Ends when the reader goes.
+
+  --vpcd HOST:PORT   where vpcd listens (its default port is 35963)
+  --state FILE       keeps the card between runs; the file is made when it is not there, and then holds what the options say
+  --pki DIR          keys and certificates of the card; without it they are made from the seed
+  --curve NAME       P-256 (default) or brainpool
+  --seed N           seed of what is made (default 1)
+  --eid DIGITS       32 digits, where the certificate does not say
+  --profile ICCID    a Profile, 19 or 20 digits; the first one is enabled; may be repeated
+  --smdp FQDN        who is told of enabling, disabling and deleting them (default smdp.example.com)
+  --eim ID[=FILE]    an associated eIM with its certificate or EimConfigurationData (DER); without FILE the PKI's; may be repeated
+  --response FORM    61xx (default), 9000 or 6Cxx: how response data are told
+  --quirk NAME       a deviation of real cards; may be repeated: ${QUIRKS.join(", ")}
+  --lenient          takes the deviating requests of the field
+  --no-gate          works without TERMINAL CAPABILITY
+  --trace            tells every APDU
+  --help             this text
+`;
+
+const OPTIONS = {
+  vpcd: { type: "string" },
+  state: { type: "string" },
+  pki: { type: "string" },
+  curve: { type: "string" },
+  seed: { type: "string" },
+  eid: { type: "string" },
+  profile: { type: "string", multiple: true },
+  smdp: { type: "string" },
+  eim: { type: "string", multiple: true },
+  response: { type: "string" },
+  quirk: { type: "string", multiple: true },
+  lenient: { type: "boolean" },
+  "no-gate": { type: "boolean" },
+  trace: { type: "boolean" },
+} as const;
+
+type Values = ReturnType<typeof readArgs<typeof OPTIONS>>["values"];
+
+export const command: Command = {
+  name: "euicc",
+  summary: "the simulated eUICC in a virtual smart card reader",
+  help: HELP,
+  async run(args, io) {
+    const { values } = readArgs(args, OPTIONS);
+    const { host, port } = address(values.vpcd);
+    const euicc = card(values);
+    let told = 0;
+    const exchanged = (capdu: Uint8Array, rapdu: Uint8Array): void => {
+      if (values.trace === true) io.err(`${toHex(capdu)} -> ${toHex(rapdu)}`);
+      for (const { what, answer, why } of euicc.refusals.slice(told)) io.err(`refused ${what}: ${answer}, ${why}`);
+      told = euicc.refusals.length;
+      keep(values.state, euicc);
+    };
+    keep(values.state, euicc);
+    try {
+      await serveVpcd(euicc, { host, port, exchanged, connected: () => io.out(`eUICC ${euicc.eid} is in the reader at ${host}:${port}`) });
+    } catch (error) {
+      if (!(error instanceof SimError)) throw error;
+      io.err(error.message);
+      return FAILED;
+    }
+    return OK;
+  },
+};
+
+function address(text: string | undefined): { host: string; port: number } {
+  const [, host, digits] = /^(.+):([0-9]{1,5})$/.exec(text ?? "") ?? [];
+  const port = Number(digits);
+  if (host === undefined || port < 1 || port > 65535) throw new UsageError(`expected --vpcd HOST:PORT, got ${text === undefined ? "none" : `"${text}"`}`);
+  return { host, port };
+}
+
+function card(values: Values): Euicc {
+  const euicc = maker(values);
+  if (values.state === undefined || !existsSync(values.state)) return euicc;
+  try {
+    // The log of an earlier run is not the card's.
+    euicc.restore({ ...fromJson(readFileSync(values.state, "utf8")), observed: euicc.snapshot().observed });
+  } catch (cause) {
+    throw new UsageError(`expected the state of an eUICC in ${values.state}, got: ${(cause as Error).message}`);
+  }
+  euicc.powerCycle();
+  return euicc;
+}
+
+function maker(values: Values): Euicc {
+  try {
+    return new Euicc(optionsOf(values));
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof SimError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+function optionsOf(values: Values): EuiccOptions {
+  const pki = pkiOf(values);
+  const notifications = [{ events: ["install", "enable", "disable", "delete"] as const, address: values.smdp ?? "smdp.example.com" }];
+  const apdu: Partial<ApduOptions> = { caseFour: true };
+  if (values.response !== undefined) apdu.response = oneOf("--response", values.response, ["61xx", "9000", "6Cxx"] as const);
+  if (values["no-gate"] === true) apdu.gate = false;
+  return {
+    pki,
+    profiles: (values.profile ?? []).map((iccid, index) => ({ iccid, enabled: index === 0, notifications })),
+    eims: (values.eim ?? []).map((text) => eim(text, pki)),
+    quirks: (values.quirk ?? []).map((name) => oneOf<Quirk>("--quirk", name, QUIRKS)),
+    lenient: values.lenient ?? false,
+    apdu,
+  };
+}
+
+function pkiOf({ pki, curve = "P-256", seed, eid }: Values): Pki {
+  const name = oneOf("--curve", curve, ["P-256", "brainpool", "brainpoolP256r1"] as const);
+  const options = { seed: String(wholeNumber("seed", seed) ?? 1), curve: (name === "brainpool" ? "brainpoolP256r1" : name) as Curve, ...(eid !== undefined && { eid }) };
+  return pki === undefined ? makePki(options) : loadPki(pki, options);
+}
+
+function eim(text: string, pki: Pki): Uint8Array | { eimId: string; certificate: Uint8Array } {
+  const [eimId = "", file] = text.split("=", 2);
+  if (file === undefined) return { eimId, certificate: pki.eimSign.certificate };
+  if (!existsSync(file)) throw new UsageError(`expected a certificate or EimConfigurationData in ${file}, got no such file`);
+  const der = new Uint8Array(readFileSync(file));
+  // EimConfigurationData begins with eimId (80), a certificate with its TBSCertificate (30).
+  const first = der[der[1] !== undefined && der[1] > 0x80 ? 2 + (der[1] & 0x7f) : 2];
+  return first === 0x80 ? der : { eimId, certificate: der };
+}
+
+function oneOf<T extends string>(option: string, got: string, expected: readonly T[]): T {
+  const found = expected.find((one) => one === got);
+  if (found === undefined) throw new UsageError(`expected ${option} to be one of ${expected.join(", ")}, got ${got}`);
+  return found;
+}
+
+/** Writes a new file beside and puts it in place, so that no cut leaves half a card. */
+function keep(file: string | undefined, euicc: Euicc): void {
+  if (file === undefined) return;
+  const beside = `${file}.new`;
+  writeFileSync(beside, toJson(euicc.snapshot()));
+  renameSync(beside, file);
+}
