@@ -6,7 +6,7 @@
  */
 import { Flag, Op, Switch } from "./abi";
 import { call, leave, Must, next, Proc } from "./flow";
-import { op, payload8, resetCard } from "./mailbox";
+import { op, payload8, plainOp, resetCard } from "./mailbox";
 import { E, PAYLOAD, R, S, TERMINAL_CAPABILITY, WORK_END } from "./memory";
 import { Status } from "./status";
 
@@ -57,10 +57,11 @@ export function card(at: u32, r: i32): void {
       const refused = r == Status.CardSw && R.sw == 0x6985;
       if ((r != Status.ChannelLost && !refused) || S.tries || S.forward || R.answerLen) return leave(r);
       S.tries = 1;
+      if (!S.channelOpen) return next(1); // a reset closed it
       S.channelOpen = 0;
       // 6985: a profile change is pending or TERMINAL CAPABILITY was lost; only a reset helps (transport 5.5)
       if (refused && !(R.switches & Switch.NoCardReset)) return resetCard(1, Flag.None);
-      return next(1);
+      return plainOp(1, Op.UiccClose); // a modem would leak its session
     }
   }
 }

@@ -112,7 +112,7 @@ function readTransactionId(end: usize): void {
 function dispatch(): void {
   S.resultHash = 0;
   const tag = S.packageTag;
-  if (tag == Tag.Integer) return eimPackageError();
+  if (tag == Tag.Integer) return R.errorCode ? finish(Status.BadBody) : eimPackageError();
   const bodyHash = hash(R.packageAt, <u32>(responseEnd() - R.packageAt));
   S.bodyRepeats = bodyHash == S.bodyHash ? S.bodyRepeats + 1 : 0;
   S.bodyHash = bodyHash;
