@@ -51,7 +51,7 @@ export interface Uicc {
 export interface Endpoint {
   readonly peer: "eIM" | "SM-DP+" | "SM-DS";
   readonly binding: "ESipa HTTPS" | "ESipa CoAPS" | "ES9+ HTTPS";
-  /** FQDN[:port]. */
+  /** FQDN[:port]; empty when the host knows it (host/README.md, HOST_ADDRESS). */
   readonly address: string;
   /** The whole trustedPublicKeyDataTls data object `A6` of the eIM configuration (SGP.32 EimConfigurationData), if there is one. */
   readonly trust?: Uint8Array;

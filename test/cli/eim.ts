@@ -1,0 +1,218 @@
+/**
+ * `tinyipa eim`: the simulated eIM on a real address, for devices in a laboratory and for scripts.
+ */
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { RealClock } from "../sim/core/clock.js";
+import { toHex } from "../sim/core/bytes.js";
+import { SimError } from "../sim/core/errors.js";
+import { loadPki, makePki, type Pki, type PkiOptions } from "../sim/pki/pki.js";
+import { CONTROL_HELP, Eim, isLoopback, parsePackage, serveControl, serveEim, stateFromJson, stateToJson, type AuditEntry, type RunningServer } from "../sim/eim/index.js";
+import { readArgs, UsageError, wholeNumber, type Command, type Io } from "./command.js";
+
+const HELP = `Usage: tinyipa eim [options]
+
+Runs a simulated eIM (SGP.32 v1.2, ESipa over HTTPS, ASN.1 binding) until it is interrupted.
+Prints its address, its eimId and the EimConfigurationData to load into a card; tells each exchange on stderr.
+
+  --listen HOST:PORT    where ESipa is served (default 127.0.0.1:8443; port 0: any free one)
+  --http                plain HTTP, without TLS
+  --connection-close    close the connection after each answer
+  --chunked             answer in chunks, without Content-Length
+  --control HOST:PORT   control interface, loopback only (default: none)
+  --fqdn NAME           eimFqdn, with :PORT where the card shall have one (default eim.example.com)
+  --eim-id ID           eimId (default: the FQDN without port)
+  --pki DIR             certificates and keys (default: made from the seed)
+  --curve CURVE         P-256 or brainpoolP256r1 (default P-256)
+  --seed N              for keys made here and eimTransactionIds (default 0)
+  --trust FORM          A6 of the configuration: key, certificate or none (default key; none with --http)
+  --device EID          register a device; may be repeated (default: the PKI's eUICC)
+  --package JSON        queue a package for every device; may be repeated (left out when going on from a --state file)
+  --state FILE          remember everything in this file, and go on from it
+  --json                the first line as JSON
+  -h, --help
+
+A device whose EID is the PKI's is registered with its certificates. Others are taken at their word, with a warning, until an
+ipaEuiccDataRequest for A5 and A6 has brought their certificates.
+
+CONTROL INTERFACE (--control)
+${CONTROL_HELP}
+Errors: {"error":{"code","message","expected","got"}} with status 400, 404, 405, 409, 413 or 422.
+
+PACKAGES
+{"psmo":[{"enable":{"iccid":"8900...","rollback":true}},{"disable":{"iccid"}},{"delete":{"iccid"}},{"getRAT":{}},
+         {"listProfileInfo":{"iccid"|"isdpAid"|"profileClass","tags":["5A","9F70"]}},{"setFallbackAttribute":{"iccid"}},
+         {"unsetFallbackAttribute":{}},{"setDefaultDpAddress":{"address"}},
+         {"configureImmediateEnable":{"immediateEnable","defaultSmdpOid","defaultSmdpAddress"}},{"raw":"HEX"}]}
+{"eco":[{"addEim":{"configuration":"HEX"}},{"updateEim":{"configuration":"HEX"}},{"deleteEim":{"eimId"}},{"listEim":{}},{"raw":"HEX"}]}
+{"ipaEuiccDataRequest":{"tags":["BF20","euiccCertificate"],"ciPkId":"HEX","notification":{"seqNumber":1}|{"event":[1]},
+                        "euiccPackageResult":{"seqNumber":1}}}
+{"profileDownloadTriggerRequest":{"activationCode":"1$..."}|{"contactDefaultSmdp":true}|{"contactSmds":true|"ADDRESS"}|{}}
+{"raw":"HEX"}
+each with "options":{"transactionId":"HEX"|null,"counter":7,"giveOnce":true} where wanted.
+`;
+
+const OPTIONS = {
+  listen: { type: "string", default: "127.0.0.1:8443" },
+  http: { type: "boolean", default: false },
+  "connection-close": { type: "boolean", default: false },
+  chunked: { type: "boolean", default: false },
+  control: { type: "string" },
+  fqdn: { type: "string", default: "eim.example.com" },
+  "eim-id": { type: "string" },
+  pki: { type: "string" },
+  curve: { type: "string", default: "P-256" },
+  seed: { type: "string" },
+  trust: { type: "string" },
+  device: { type: "string", multiple: true },
+  package: { type: "string", multiple: true },
+  state: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
+
+type Values = ReturnType<typeof readArgs<typeof OPTIONS>>["values"];
+
+/** An eIM that runs, until `stop` is called. */
+export interface RunningEim {
+  readonly eim: Eim;
+  readonly esipa: RunningServer;
+  readonly control?: RunningServer;
+  stop(): Promise<void>;
+}
+
+/** Starts what the arguments ask for. Throws UsageError for misuse; rejects when an address can't be listened on. */
+export async function startEim(args: string[], io: Io): Promise<RunningEim> {
+  const { values } = readArgs(args, OPTIONS);
+  const listen = address("listen", values.listen);
+  const control = values.control === undefined ? undefined : address("control", values.control);
+  if (control !== undefined && !isLoopback(control.host)) throw new UsageError(`expected a loopback address for --control, got "${values.control}"`);
+  const trust = trustOf(values);
+  const pki = pkiOf(values);
+  const eim = eimOf(values, pki);
+  const save = (): void => {
+    if (values.state !== undefined) writeState(values.state, eim);
+  };
+  populate(eim, values, pki);
+  save();
+  let told = eim.seen.length;
+  const onExchange = (): void => {
+    for (const entry of eim.seen.slice(told)) narrate(entry, io);
+    told = eim.seen.length;
+    save();
+  };
+  const framing = { connectionClose: values["connection-close"], chunked: values.chunked, onExchange };
+  const esipa = await serveEim(eim, { ...listen, ...framing, ...(values.http ? {} : { tls: pki.eimTls }) });
+  const controlServer = control && (await serveControl(eim, { ...control, ciCertificates: [pki.ci.certificate], onChange: save }));
+  introduce(eim, esipa, controlServer, toHex(eim.configurationData({ trust })), values.json, io);
+  return {
+    eim,
+    esipa,
+    ...(controlServer && { control: controlServer }),
+    async stop() {
+      await Promise.all([esipa.close(), controlServer?.close()]);
+      save();
+    },
+  };
+}
+
+function introduce(eim: Eim, esipa: RunningServer, control: RunningServer | undefined, configuration: string, json: boolean, io: Io): void {
+  if (json) return io.out(JSON.stringify({ esipa: esipa.url, control: control?.url, eimId: eim.eimId, eimConfigurationData: configuration, devices: eim.devices }));
+  io.out(`ESipa                 ${esipa.url}/gsma/rsp2/asn1`);
+  if (control !== undefined) io.out(`control               ${control.url}`);
+  io.out(`eimId                 ${eim.eimId}`);
+  io.out(`devices               ${eim.devices.join(" ")}`);
+  io.out(`EimConfigurationData  ${configuration}`);
+}
+
+function pkiOf(values: Values): Pki {
+  const { curve } = values;
+  if (curve !== "P-256" && curve !== "brainpoolP256r1") throw new UsageError(`expected P-256 or brainpoolP256r1 for --curve, got "${curve}"`);
+  const host = values.fqdn.replace(/:\d+$/, "");
+  const options: PkiOptions = { seed: `tinyipa eim ${seedOf(values)}`, curve, eimFqdns: [host] };
+  return misuse(() => (values.pki === undefined ? makePki(options) : loadPki(values.pki, options)));
+}
+
+function eimOf(values: Values, pki: Pki): Eim {
+  const eimId = values["eim-id"] ?? values.fqdn.replace(/:\d+$/, "");
+  return new Eim({ sign: pki.eimSign, tls: pki.eimTls, clock: new RealClock(), fqdn: values.fqdn, eimId, seed: seedOf(values) });
+}
+
+/** Devices and packages of the state file, then those of the command line. Packages are queued only for a state that is new. */
+function populate(eim: Eim, values: Values, pki: Pki): void {
+  const old = values.state !== undefined && existsSync(values.state);
+  if (old) misuse(() => eim.restore({ ...stateFromJson(readFileSync(values.state as string, "utf8")), behaviours: [] }));
+  for (const eid of values.device ?? [pki.eid]) {
+    if (!/^[0-9]{32}$/.test(eid)) throw new UsageError(`expected an EID of 32 digits for --device, got "${eid}"`);
+    if (eim.devices.includes(eid)) continue;
+    const certificates = eid === pki.eid ? { euiccCertificate: pki.euicc.certificate, eumCertificate: pki.eum.certificate } : {};
+    misuse(() => eim.addDevice({ eid, curve: pki.curve, ciCertificates: [pki.ci.certificate], ...certificates }));
+  }
+  for (const text of old ? [] : values.package ?? []) {
+    const { content, options } = misuse(() => parsePackage(text));
+    for (const eid of eim.devices) misuse(() => eim.queue(eid, content, options));
+  }
+}
+
+function writeState(file: string, eim: Eim): void {
+  // Written beside and moved, so that an interruption leaves the old file whole.
+  writeFileSync(`${file}.new`, stateToJson(eim.snapshot()));
+  renameSync(`${file}.new`, file);
+}
+
+function narrate(entry: AuditEntry, io: Io): void {
+  const answer = entry.status === 0 ? "no answer" : `${entry.status} (${entry.response.length / 2} octets)`;
+  io.err(`${(entry.time / 1000).toFixed(3)} s ${entry.eid ?? "(no EID)"} ${entry.function} (${entry.request.length / 2} octets) -> ${answer} ${entry.verdict}${entry.reason === "" ? "" : `: ${entry.reason}`}`);
+  for (const warning of entry.warnings) io.err(`  warning: ${warning}`);
+}
+
+function address(name: string, text: string): { host: string; port: number } {
+  const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === "" || Number(port) > 65_535) throw new UsageError(`expected HOST:PORT for --${name}, got "${text}"`);
+  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
+function trustOf(values: Values): "key" | "certificate" | "none" {
+  const trust = values.trust ?? (values.http ? "none" : "key");
+  if (trust !== "key" && trust !== "certificate" && trust !== "none") throw new UsageError(`expected key, certificate or none for --trust, got "${trust}"`);
+  return trust;
+}
+
+function seedOf(values: Values): number {
+  return wholeNumber("seed", values.seed, 0, 0xffff_ffff) ?? 0;
+}
+
+/** What the library refuses in values of the command line is misuse of the command line. */
+function misuse<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (cause instanceof SimError || cause instanceof TypeError || cause instanceof RangeError || cause instanceof SyntaxError || "code" in (cause as Error)) {
+      throw new UsageError((cause as Error).message);
+    }
+    throw cause;
+  }
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
+}
+
+export const command: Command = {
+  name: "eim",
+  summary: "run a simulated eIM on a real address",
+  help: HELP,
+  async run(args, io) {
+    let running: RunningEim;
+    try {
+      running = await startEim(args, io);
+    } catch (cause) {
+      if (!(cause instanceof Error) || !("syscall" in cause)) throw cause;
+      throw new UsageError(`can't listen: ${cause.message}`);
+    }
+    await interrupted();
+    await running.stop();
+    return 0;
+  },
+};
