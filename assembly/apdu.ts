@@ -37,6 +37,7 @@ export function cardOpen(at: u32, r: i32): void {
       // switches NoFci and FixedChannel, bits 2 and 3, as flags 2 and 1
       return op(2 | Must, Op.UiccOpen, ((R.switches >> 1) & Flag.NoFci) | ((R.switches >> 3) & Flag.FixedChannel), 16, 0);
     default:
+      if (E.flags & Flag.CardReset) return leave(Status.ChannelLost); // gone as it came
       S.channel = E.arg0;
       if (S.channel > 19) return leave(Status.Channel);
       S.channelOpen = 1;
