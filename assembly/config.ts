@@ -27,6 +27,13 @@ function keep(to: usize, size: u32): u32 {
   return len;
 }
 
+/** A number that can't be meant keeps the default: a period of 0 would poll for ever, a huge one would wrap. */
+function isUsable(tag: u32, value: u32): bool {
+  if (tag == 0x81) return true;
+  if (!value) return tag == 0x85 || tag == 0x86 || tag == 0x8b;
+  return value <= (tag == 0x89 ? 255 : 0x3fffffff);
+}
+
 /** Takes the row of data objects in [p, end), which is known to be whole. */
 export function configure(p: usize, end: usize): void {
   defaults();
@@ -44,7 +51,7 @@ export function configure(p: usize, end: usize): void {
     } else if (tag == 0xae) {
       field = 0x8e - 0x81;
       value = keep(DEVICE_CAPABILITIES, 64);
-    } else if (tag == 0x89 && value - 1 > 254) continue;
+    } else if (!isUsable(tag, value)) continue;
     if (field <= 0x91 - 0x81) store<u32>(changetype<usize>(S) + offsetof<State>("switches") + (field << 2), value);
   }
 }

@@ -8,7 +8,7 @@ import { Switch } from "./abi";
 import { chooseBinding } from "./exchange";
 import { CI_PK_ID, EIM_ID, EIMS, ENDPOINT, ENDPOINT_SIZE, PAYLOAD, R, S, T, W } from "./memory";
 import { Tag } from "./tags";
-import { find, hash, readHead, readTlv, uint, writeBytes, writeTlv, writeTo } from "./tlv";
+import { find, hash, readHead, size, uint, writeBytes, writeTlv, writeTo } from "./tlv";
 
 export const EIMS_MAX: u32 = 8; // one more entry is kept for an eIM that left
 
@@ -183,11 +183,7 @@ function takeConfiguration(p: usize, end: usize): void {
     address = S.eimIdLen;
     writeTlv(Tag.C0, EIM_ID, address);
   }
-  let q = p;
-  while (readTlv(q, end)) {
-    if (T.tag == Tag.X6) writeBytes(q, <u32>(T.next - q));
-    q = T.next;
-  }
+  if (find(p, end, Tag.X6)) writeBytes(T.at, size());
   S.endpointLen = <u32>(W.at - ENDPOINT);
   S.reachable = address && !W.failed ? 1 : 0;
 }

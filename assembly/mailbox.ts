@@ -41,9 +41,14 @@ export function storeWrite(at: u32, key: u32, length: u32): void {
   op(at, Op.StoreWrite, Flag.None, length, 0, key);
 }
 
-/** Sleeps `seconds`, or as many of them as an i32 of milliseconds holds. */
+/** Sleeps `seconds`. */
 export function sleep(at: u32, seconds: u32, flags: u32): void {
-  op(at, Op.Sleep, flags, 0, (seconds > 2147483 ? 2147483 : seconds) * 1000);
+  op(at, Op.Sleep, flags, 0, milliseconds(seconds));
+}
+
+/** As many of the `seconds` as an i32 of milliseconds holds. */
+export function milliseconds(seconds: u32): u32 {
+  return (seconds > 2147483 ? 2147483 : seconds) * 1000;
 }
 
 export function payload8(offset: usize, value: u32): void {

@@ -11,7 +11,7 @@ import { keepTransactionId, writeGetEimPackage } from "../esipa";
 import { clearSegments, responseEnd } from "../exchange";
 import { call, leave, next, Proc } from "../flow";
 import { PackageFlag, untilUnparked } from "../journal";
-import { op, plainOp, report, storeWrite } from "../mailbox";
+import { milliseconds, op, plainOp, report, storeWrite } from "../mailbox";
 import { E, PAYLOAD, R, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
@@ -29,7 +29,7 @@ export function session(at: u32, r: i32): void {
       if (!S.reachable) return finish(Status.NotFound); // before the bearer costs anything
       const left = S.watch && S.watchUntil > R.seconds ? S.watchUntil - R.seconds : 1;
       const wait = S.watch && left < S.bearerWait ? left : S.bearerWait;
-      return op(1, Op.Bearer, S.restartBearer ? Flag.Restart : Flag.None, 0, wait * 1000);
+      return op(1, Op.Bearer, S.restartBearer ? Flag.Restart : Flag.None, 0, milliseconds(wait));
     }
     case 1:
       if (r < 0) return finish(r);
