@@ -7,7 +7,7 @@
  */
 import { Switch } from "../abi";
 import { ask } from "../apdu";
-import { answerIs, askList, askWith, Query, RESPONSE_ROOM } from "../es10";
+import { answerIs, askList, askWith, Query, RESPONSE_ROOM, wholeAnswerIs } from "../es10";
 import { writeRefusal } from "../esipa";
 import { clearSegments, segmentsSize, setSegment } from "../exchange";
 import { call, leave, next, Proc } from "../flow";
@@ -152,7 +152,9 @@ function take(): u32 {
   const step = S.step;
   if (step == Step.Eprs) return takeList(Item.Eprs, Tag.X2, Query.EprsAsked) ? 0 : UNDEFINED;
   if (step == Step.Notifications) return takeList(Item.Notifications, Tag.X0, Query.NotificationsAsked) ? 0 : UNDEFINED;
-  const stored = readTlv(R.answer, R.fill); // any of the others must be there whole
+  // any of the others must be there whole, and what was asked for
+  readHead(S.command, S.command + S.commandLen);
+  const stored = wholeAnswerIs(T.tag);
   if (step == Step.Emergency) {
     R.fill = R.answer;
     return emergencyEnabled() ? ECALL_ACTIVE : 0;
