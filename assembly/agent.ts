@@ -135,7 +135,7 @@ function main(at: u32, r: i32): void {
         S.associationTried = 1; // an eIM that deletes itself must not come back by that: only a start or the application may ask for it
         return next(12);
       }
-      if (S.associationTried) return report(18, Report.NoEim, 0);
+      if (S.associationTried) return report(16, Report.NoEim, 0);
       S.associationTried = 1;
       return call(Proc.Associate, 11);
     case 11:
@@ -148,7 +148,7 @@ function main(at: u32, r: i32): void {
       if (r < 0) return cardFailed();
       S.leftoversKnown = 1;
     case 14: // the eIM that is due
-      if (!R.eim) return next(18);
+      if (!R.eim) return next(16);
       return call(Proc.Session, 15);
     case 15:
       return afterSession();
@@ -161,7 +161,8 @@ function main(at: u32, r: i32): void {
       S.channelOpen = 0;
       return plainOp(19, Op.UiccClose);
     case 19: {
-      const wait = untilUnparked(untilDue(R.eims ? 0xffffffff : S.pollPeriod));
+      let wait = untilUnparked(untilDue(R.eims ? 0xffffffff : S.pollPeriod));
+      if (S.watch && S.watchUntil - R.seconds < wait) wait = S.watchUntil - R.seconds;
       return sleep(20, wait ? wait : 1, S.watch ? Flag.None : Flag.Idle);
     }
     case 20:
@@ -228,9 +229,10 @@ function wake(): void {
     S.associationTried = 0;
     S.tableStale = 1;
   }
+  if (!R.eims) S.tableStale = 1;
   if (reasons & (WakeReason.Poll | WakeReason.Bearer)) pollAll();
   if (!untilUnparked(1)) pollAll();
-  if (!(reasons & WakeReason.StateChanged)) return next(17);
+  if (!(reasons & WakeReason.StateChanged)) return next(16);
   noteStateChange(E.arg1, 0);
-  storeWrite(17, StoreKey.StateChanges, writeStateChanges());
+  storeWrite(16, StoreKey.StateChanges, writeStateChanges());
 }

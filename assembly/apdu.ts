@@ -185,6 +185,7 @@ export function command(at: u32): void {
       }
       break;
     default: // the link took a piece
+      if (!S.channelOpen) return leave(Status.ChannelLost);
       return finish();
   }
   if (R.answerLen > 0x7fffff) return leave(Status.CardMalformed);

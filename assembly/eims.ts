@@ -168,7 +168,7 @@ export function endList(): void {
   R.eims = kept;
 }
 
-/** Takes one EimConfigurationData (SGP.32 2.11.1.1.2): S.reachable stays 0 when it has no address, or its trust does not fit. */
+/** Takes one EimConfigurationData (SGP.32 2.11.1.1.2): S.reachable stays 0 when it has no address, no binding in common with this host, or its trust does not fit. */
 function takeConfiguration(p: usize, end: usize): void {
   if (find(p, end, Tag.C0) && T.len <= 128) memory.copy(EIM_ID, T.val, (S.eimIdLen = T.len));
   if (find(p, end, Tag.C8) && T.len <= 20) memory.copy(CI_PK_ID, T.val, (S.ciPkIdLen = T.len));
@@ -185,5 +185,5 @@ function takeConfiguration(p: usize, end: usize): void {
   }
   if (find(p, end, Tag.X6)) writeBytes(T.at, size());
   S.endpointLen = <u32>(W.at - ENDPOINT);
-  S.reachable = address && !W.failed ? 1 : 0;
+  S.reachable = address && S.binding && !W.failed ? 1 : 0;
 }

@@ -126,8 +126,13 @@ function fail(status: i32): void {
   plainOp(again ? 7 : 8, Op.LinkClose);
 }
 
-/** Chooses the binding: what the eIM supports (content of tag 87, first octet of bits) and this host can do. CoAPS costs less airtime. */
+/**
+ * Chooses the binding from the first octet of eimSupportedProtocol's bits: what the eIM can (80 retrieveHttps, 40 retrieveCoaps) and this host can,
+ * CoAPS first, since it costs less airtime. An eIM that names neither retrieval nor injection is tried all the same (procedures 2). 0: none.
+ */
 export function chooseBinding(bits: u32): u32 {
-  const coaps = S.protocols & 2;
-  return (bits & 0x40 && coaps) || !(S.protocols & 1 || !coaps) ? Binding.EsipaCoaps : Binding.EsipaHttps;
+  const https = bits & 0xf0 ? bits & 0x80 : 1;
+  const coaps = bits & 0xf0 ? bits & 0x40 : 1;
+  if (coaps && S.protocols & 2) return Binding.EsipaCoaps;
+  return https && S.protocols & 1 ? Binding.EsipaHttps : 0;
 }

@@ -56,7 +56,7 @@ async function passGate() {
 }
 
 async function bundle() {
-  const sources = [...files("dist/ts/test/cli", (name) => name.endsWith(".js")), ...files("dist/ts/test/sim", (name) => name.endsWith(".js")), ...files("dist/ts/host/tool", (name) => name.endsWith(".js"))];
+  const sources = [...files("dist/ts/test/cli", (name) => name.endsWith(".js")), ...files("dist/ts/test/sim", (name) => name.endsWith(".js")), ...files("dist/ts/test/scenarios", (name) => name.endsWith(".js")), ...files("dist/ts/host/tool", (name) => name.endsWith(".js"))];
   const entry = "test/cli.ts";
   if (!existsSync(join(root, entry))) throw new StepError(`${entry} is not there`);
   return whenStale("bundle", [...sources, "dist/ts/test/cli.js", "package-lock.json"], [BUNDLE], async () => {

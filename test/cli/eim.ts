@@ -5,9 +5,10 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { RealClock } from "../sim/core/clock.js";
 import { toHex } from "../sim/core/bytes.js";
 import { SimError } from "../sim/core/errors.js";
-import { loadPki, makePki, type Pki, type PkiOptions } from "../sim/pki/pki.js";
+import type { Pki } from "../sim/pki/pki.js";
+import { keysOf, seedOf } from "./keys.js";
 import { CONTROL_HELP, Eim, isLoopback, parsePackage, serveControl, serveEim, stateFromJson, stateToJson, type AuditEntry, type RunningServer } from "../sim/eim/index.js";
-import { readArgs, UsageError, wholeNumber, type Command, type Io } from "./command.js";
+import { readArgs, UsageError, type Command, type Io } from "./command.js";
 
 const HELP = `Usage: tinyipa eim [options]
 
@@ -124,11 +125,7 @@ function introduce(eim: Eim, esipa: RunningServer, control: RunningServer | unde
 }
 
 function pkiOf(values: Values): Pki {
-  const { curve } = values;
-  if (curve !== "P-256" && curve !== "brainpoolP256r1") throw new UsageError(`expected P-256 or brainpoolP256r1 for --curve, got "${curve}"`);
-  const host = values.fqdn.replace(/:\d+$/, "");
-  const options: PkiOptions = { seed: `tinyipa eim ${seedOf(values)}`, curve, eimFqdns: [host] };
-  return misuse(() => (values.pki === undefined ? makePki(options) : loadPki(values.pki, options)));
+  return keysOf(values, [values.fqdn.replace(/:\d+$/, "")]);
 }
 
 function eimOf(values: Values, pki: Pki): Eim {
@@ -174,10 +171,6 @@ function trustOf(values: Values): "key" | "certificate" | "none" {
   const trust = values.trust ?? (values.http ? "none" : "key");
   if (trust !== "key" && trust !== "certificate" && trust !== "none") throw new UsageError(`expected key, certificate or none for --trust, got "${trust}"`);
   return trust;
-}
-
-function seedOf(values: Values): number {
-  return wholeNumber("seed", values.seed, 0, 0xffff_ffff) ?? 0;
 }
 
 /** What the library refuses in values of the command line is misuse of the command line. */

@@ -6,9 +6,9 @@ import { toHex } from "../sim/core/bytes.js";
 import { SimError } from "../sim/core/errors.js";
 import { Euicc, QUIRKS, fromJson, toJson, type ApduOptions, type EuiccOptions, type Quirk } from "../sim/euicc/index.js";
 import { serveVpcd } from "../sim/euicc/vpcd.js";
-import type { Curve } from "../sim/pki/keys.js";
-import { loadPki, makePki, type Pki } from "../sim/pki/pki.js";
-import { FAILED, OK, readArgs, UsageError, wholeNumber, type Command } from "./command.js";
+import type { Pki } from "../sim/pki/pki.js";
+import { keysOf } from "./keys.js";
+import { FAILED, OK, readArgs, UsageError, type Command } from "./command.js";
 
 const HELP = `Usage: tinyipa euicc --vpcd HOST:PORT [options]
 
@@ -18,7 +18,7 @@ Puts the simulated eUICC into vsmartcard's virtual reader (vpcd), where PC/SC pr
   --state FILE       keeps the card between runs; the file is made when it is not there, and then holds what the options say
   --pki DIR          keys and certificates of the card; without it they are made from the seed
   --curve NAME       P-256 (default) or brainpool
-  --seed N           seed of what is made (default 1)
+  --seed N           seed of what is made (default 0)
   --eid DIGITS       32 digits, where the certificate does not say
   --profile ICCID    a Profile, 19 or 20 digits; the first one is enabled; may be repeated
   --smdp FQDN        who is told of enabling, disabling and deleting them (default smdp.example.com)
@@ -107,7 +107,7 @@ function maker(values: Values): Euicc {
 }
 
 function optionsOf(values: Values): EuiccOptions {
-  const pki = pkiOf(values);
+  const pki = keysOf(values, []);
   const notifications = [{ events: ["install", "enable", "disable", "delete"] as const, address: values.smdp ?? "smdp.example.com" }];
   const apdu: Partial<ApduOptions> = { caseFour: true };
   if (values.response !== undefined) apdu.response = oneOf("--response", values.response, ["61xx", "9000", "6Cxx"] as const);
@@ -120,12 +120,6 @@ function optionsOf(values: Values): EuiccOptions {
     lenient: values.lenient ?? false,
     apdu,
   };
-}
-
-function pkiOf({ pki, curve = "P-256", seed, eid }: Values): Pki {
-  const name = oneOf("--curve", curve, ["P-256", "brainpool", "brainpoolP256r1"] as const);
-  const options = { seed: String(wholeNumber("seed", seed) ?? 1), curve: (name === "brainpool" ? "brainpoolP256r1" : name) as Curve, ...(eid !== undefined && { eid }) };
-  return pki === undefined ? makePki(options) : loadPki(pki, options);
 }
 
 function eim(text: string, pki: Pki): Uint8Array | { eimId: string; certificate: Uint8Array } {
