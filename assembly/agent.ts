@@ -55,6 +55,10 @@ function takeEvent(kind: u32): bool {
   E.result = load<i32>(MAILBOX, Field.WaitOrStatus);
   E.arg0 = load<u32>(MAILBOX, Field.Arg0);
   E.arg1 = load<u32>(MAILBOX, Field.Arg1);
+  if (sleeping) {
+    S.reasons |= E.arg0;
+    if (E.arg0 & WakeReason.StateChanged) S.cause = E.arg1;
+  }
   if (E.flags & Flag.CardReset || S.op == Op.UiccReset) S.channelOpen = S.capabilitySent = S.eidFresh = 0;
   if (mustEnd()) leave(E.result);
   return true;
@@ -139,8 +143,9 @@ function main(at: u32, r: i32): void {
       S.associationTried = 1;
       return call(Proc.Associate, 11);
     case 11:
-      if (r < 0) return cardFailed();
-      return next(9);
+      if (r >= 0) return next(9);
+      S.associationTried = 0; // it was the card, not the request
+      return cardFailed();
     case 12: // left over from before
       if (S.leftoversKnown) return next(14);
       return call(Proc.Leftovers, 13);
@@ -153,23 +158,24 @@ function main(at: u32, r: i32): void {
     case 15:
       return afterSession();
     case 16:
-      if (S.watch && S.watchUntil <= R.seconds) return call(Proc.Rollback, 17);
+      if (S.reasons) return wake();
     case 17:
-      if (S.tableStale || !untilDue(1)) return next(5);
-    case 18: // nothing to do
+      if (S.cardSick) return next(5);
+      if (S.watch && S.watchUntil <= R.seconds) return call(Proc.Rollback, 18);
+    case 18:
+      if (S.cardSick || S.tableStale || !untilDue(1)) return next(5);
+      // nothing to do
       if (!S.channelOpen) return next(19);
       S.channelOpen = 0;
       return plainOp(19, Op.UiccClose);
     case 19: {
       let wait = untilUnparked(untilDue(R.eims ? 0xffffffff : S.pollPeriod));
       if (S.watch && S.watchUntil - R.seconds < wait) wait = S.watchUntil - R.seconds;
-      return sleep(20, wait ? wait : 1, S.watch ? Flag.None : Flag.Idle);
+      return sleep(16, wait ? wait : 1, S.watch ? Flag.None : Flag.Idle);
     }
-    case 20:
-      return wake();
     default: // the card failed: reset it after a while
       S.cardSick = 1;
-      return sleep(5, backoff(S.cardFails++), Flag.Idle);
+      return sleep(16, backoff(S.cardFails++), Flag.Idle);
   }
 }
 
@@ -222,17 +228,17 @@ function afterSession(): void {
   report(16, Report.PollEnded, <u32>outcome, len);
 }
 
-/** Why the host woke us. */
+/** Why the host woke us, whichever sleep it was. */
 function wake(): void {
-  const reasons = E.arg0;
+  const reasons = S.reasons;
+  S.reasons = 0;
+  if (!R.eims) S.tableStale = 1;
   if (reasons & WakeReason.Poll) {
     S.associationTried = 0;
     S.tableStale = 1;
   }
-  if (!R.eims) S.tableStale = 1;
-  if (reasons & (WakeReason.Poll | WakeReason.Bearer)) pollAll();
-  if (!untilUnparked(1)) pollAll();
-  if (!(reasons & WakeReason.StateChanged)) return next(16);
-  noteStateChange(E.arg1, 0);
-  storeWrite(16, StoreKey.StateChanges, writeStateChanges());
+  if (reasons & (WakeReason.Poll | WakeReason.Bearer) || !untilUnparked(1)) pollAll();
+  if (!(reasons & WakeReason.StateChanged)) return next(17);
+  noteStateChange(S.cause, 0);
+  storeWrite(17, StoreKey.StateChanges, writeStateChanges());
 }

@@ -64,6 +64,8 @@ export class State {
   // the op in hand (mailbox.ts), the calls in progress (flow.ts)
   op: u32;
   ref: u32;
+  reasons: u32; // of the Wakes that were not looked at yet
+  cause: u32; // stateChangeCause of one of them
   depth: u32;
 
   // configuration (config.ts): in the order of the tags 81 to 91, 4 octets each

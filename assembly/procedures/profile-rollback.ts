@@ -2,7 +2,8 @@
  * Profile Rollback (SGP.32 v1.2 3.3.2, ES10b.ProfileRollback 5.9.16; procedures 5): the result of an enable with rollbackFlag can't be delivered.
  *
  *   ProfileRollback --0--> record removed -> reset -> (a new session delivers the new EPR)
- *                   --5 catBusy--> three tries, 5 s apart    --else--> record removed: the first EPR is kept and delivered later
+ *                   --5 catBusy--> three tries, 5 s apart, and again after another watch time    --no answer--> card reset, and again
+ *                   --else--> record removed: the first EPR is kept and delivered later
  */
 import { Report, StoreKey, Switch } from "../abi";
 import { EimFlag, entryOf, noteStateChange, setDue, setFlag, writeStateChanges } from "../eims";
@@ -15,6 +16,7 @@ import { Tag } from "../tags";
 import { child, size } from "../tlv";
 
 const CAT_BUSY: i32 = 5;
+const NO_ANSWER: i32 = -1;
 
 export function rollback(at: u32, r: i32): void {
   switch (at) {
@@ -24,10 +26,15 @@ export function rollback(at: u32, r: i32): void {
       return call(Proc.Card, 1);
     }
     case 1: {
-      const code = r < 0 || !wholeAnswerIs(Tag.ProfileRollback) ? CAT_BUSY : cmdResult();
+      const code = r < 0 || !wholeAnswerIs(Tag.ProfileRollback) ? NO_ANSWER : cmdResult();
       if (!code) return report(2, Report.RolledBack, S.journalCounter);
       if (code == CAT_BUSY && ++S.rollbackTries < 3) return sleep(0, 5, 0);
-      return report(5, Report.RollbackRefused, code);
+      if (code != CAT_BUSY && code != NO_ANSWER) return report(5, Report.RollbackRefused, code);
+      // not refused: the grant stands, and without it the device may never be reached again
+      S.rollbackTries = 0;
+      S.watchUntil = R.seconds + (code == CAT_BUSY ? S.watchTime : S.backoffBase);
+      if (code == NO_ANSWER) S.cardSick = 1;
+      return report(7, Report.RollbackRefused, code);
     }
     case 2:
       noteStateChange(0, R.journalHash);
@@ -57,6 +64,6 @@ export function rollback(at: u32, r: i32): void {
 
 /** cmdResult has the universal tag, but some answer 80 (types 6). */
 function cmdResult(): i32 {
-  if (!child(Tag.Integer) && !(wholeAnswerIs(Tag.ProfileRollback) && child(Tag.C0))) return CAT_BUSY;
+  if (!child(Tag.Integer) && !(wholeAnswerIs(Tag.ProfileRollback) && child(Tag.C0))) return NO_ANSWER;
   return T.len == 1 ? load<u8>(T.val) : 127;
 }
