@@ -105,6 +105,9 @@ function takeAnswer(): void {
   S.eprLen = size();
   const whole = T.at + S.eprLen <= R.fill;
   if (readEpr()) {
+    // it answers this package, whatever it says of itself
+    S.counter = S.journalCounter;
+    S.resultHash = R.journalHash;
     if (whole) return next(6);
     R.eprAt = 0;
     // a list that is too long to see its end: better one reset too many

@@ -5,12 +5,12 @@
  *                   --5 catBusy--> three tries, 5 s apart, and again after another watch time    --no answer--> card reset, and again
  *                   --else--> record removed: the first EPR is kept and delivered later
  */
-import { Report, StoreKey, Switch } from "../abi";
-import { EimFlag, entryOf, noteStateChange, setDue, setFlag, writeStateChanges } from "../eims";
+import { Op, Report, StoreKey, Switch } from "../abi";
+import { clearFlag, EimFlag, entryOf, noteStateChange, setDue, setFlag, writeStateChanges } from "../eims";
 import { askWith, readEpr, wholeAnswerIs } from "../es10";
 import { call, leave, Proc } from "../flow";
 import { removePackage } from "../journal";
-import { report, sleep, storeWrite } from "../mailbox";
+import { plainOp, report, sleep, storeWrite } from "../mailbox";
 import { PAYLOAD, R, S, T, WORK_BODY } from "../memory";
 import { Tag } from "../tags";
 import { child, size } from "../tlv";
@@ -56,7 +56,13 @@ export function rollback(at: u32, r: i32): void {
       R.eprAt = T.at;
       S.eprLen = size();
       if (!readEpr()) return leave(0);
-      return call(Proc.Deliver, 7);
+      return call(Proc.Deliver, 8);
+    case 8:
+      setDue(R.eim, R.seconds + S.pollPeriod);
+      if (r >= 0) clearFlag(R.eim, EimFlag.Results);
+      if (!S.linkOpen) return leave(0);
+      S.linkOpen = 0;
+      return plainOp(7, Op.LinkClose);
     default:
       return leave(0);
   }

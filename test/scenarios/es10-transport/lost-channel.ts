@@ -19,10 +19,10 @@ const goneBefore = defineScenario({
   async script(world) {
     world.eim.queue(world.eid, psmo.setDefaultDpAddress("dp.example.com"));
     await world.run(until.ops(6));
-    // Before every fourth op, as long as something is in hand.
-    for (let n = 0; n < 12; n++) {
+    // So seldom that no command meets it twice.
+    for (let n = 0; n < 6; n++) {
       loseChannels(world);
-      await world.run(until.ops(4));
+      await world.run(until.ops(9));
     }
     await world.run(until.idle());
   },
@@ -61,6 +61,7 @@ const again = defineScenario({
   prepare(world) {
     for (let n = 0; n < 2; n++) world.euicc.failNext(0xbf55, 0x6881);
   },
+  until: until.polls(1),
   claims(world, trace) {
     assert.equal(world.eim.seen.at(-1)?.verdict, "ok");
     assert.ok(es10Of(trace, "BF55").length <= 6);

@@ -49,6 +49,7 @@ export const scenarios: readonly Scenario[] = [
     prepare(world) {
       world.euicc.silent(3);
     },
+    until: until.polls(1),
     claims(world, trace) {
       assert.equal(world.eim.seen.at(-1)?.verdict, "ok");
       assert.ok(trace.reports.filter((report) => report.name === "CardFailed").length <= 3);
