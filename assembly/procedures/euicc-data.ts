@@ -133,11 +133,13 @@ function query(): bool {
       tag = Tag.GetCerts;
       break;
     case Step.Eprs:
-      if (wants(Item.Eprs)) askList(Query.EprsAsked, R.fill, WORK_END);
-      return wants(Item.Eprs);
+      if (!wants(Item.Eprs) || R.switches & Switch.NoInfo) return false;
+      askList(Query.EprsAsked, R.fill, WORK_END);
+      return true;
     default:
-      if (wants(Item.Notifications)) askList(Query.NotificationsAsked, R.fill, WORK_END);
-      return wants(Item.Notifications);
+      if (!wants(Item.Notifications)) return false;
+      askList(Query.NotificationsAsked, R.fill, WORK_END);
+      return true;
   }
   askWith(tag, p, len, R.fill);
   return true;
