@@ -6,11 +6,12 @@ import { command as decode } from "./cli/decode.js";
 import { command as demo } from "./cli/demo.js";
 import { command as eim } from "./cli/eim.js";
 import { command as euicc } from "./cli/euicc.js";
+import { command as figures } from "./cli/figures.js";
 import { command as list } from "./cli/list.js";
 import { command as run } from "./cli/run.js";
 import { command as size } from "./cli/size.js";
 
-const commands: readonly Command[] = [demo, list, run, agent, eim, euicc, decode, size];
+const commands: readonly Command[] = [demo, list, run, agent, eim, euicc, decode, size, figures];
 
 function usage(): string {
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`);

@@ -50,6 +50,9 @@ export function euiccPackage(at: u32, r: i32): void {
       return removeEndpoint(11);
     case 10:
       return leave(Status.Switched);
+    case 12:
+      setFlag(R.eim, EimFlag.Results);
+      return leave(Status.NoCard);
     default:
       return leave(0);
   }
@@ -100,7 +103,9 @@ function noEpr(): void {
 /** What LoadEuiccPackage answered. */
 function takeAnswer(): void {
   noEpr();
-  if (E.result < 0 || !answerIs(Tag.EuiccPackage)) return lookUp(127); // the answer is lost, the execution may not be
+  // the answer is lost, the execution may not be
+  const silent = E.result < 0 && E.result != Status.CardSw && E.result != Status.CardMalformed;
+  if (E.result < 0 || !answerIs(Tag.EuiccPackage)) return lookUp(silent ? TRY_AGAIN : UNDEFINED);
   R.eprAt = WORK_BODY;
   S.eprLen = size();
   const whole = T.at + S.eprLen <= R.fill;
@@ -115,19 +120,22 @@ function takeAnswer(): void {
     return next(6);
   }
   noEpr();
-  if (!whole) return lookUp(127);
+  if (!whole) return lookUp(UNDEFINED);
   R.fill = WORK_BODY + S.eprLen;
   // a signed replayError: the package was executed before, and its result may still be here (transport 3)
   const replay = wholeAnswerIs(Tag.EuiccPackage) && child(Tag.X1) && child(Tag.Sequence) && child(Tag.Integer) && uint() == 4;
   return replay ? lookUp(0) : next(7);
 }
 
-/** Looks for a stored EPR of this package. When there is none, `code` goes to the eIM, or with 0 the result that stands in front. */
+const UNDEFINED: u32 = 127;
+const TRY_AGAIN: u32 = 255;
+
+/** Looks for a stored EPR of this package. When there is none, `code` goes to the eIM (TRY_AGAIN: nothing does), or with 0 the result that stands in front. */
 function lookUp(code: u32): void {
   R.errorCode = code;
   if (code) R.fill = WORK_BODY;
   if (R.switches & Switch.NoInfo) {
-    E.result = Status.NotFound;
+    E.result = 0;
     R.answer = R.fill;
     return takeLookup();
   }
@@ -141,6 +149,8 @@ function takeLookup(): void {
     if (!R.errorCode) R.resultFlags &= ~ResultFlag.Switched; // that switch is long over
     return next(6);
   }
+  // a card that does not answer gets the package once more: the eIM gives it again
+  if (R.errorCode == TRY_AGAIN || (R.errorCode && E.result < 0 && E.result != Status.CardSw)) return next(12);
   noEpr();
   R.eprAt = WORK_BODY;
   if (R.errorCode) return call(Proc.Refuse, 9);

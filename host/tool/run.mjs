@@ -1,11 +1,12 @@
 /**
- * The one entry of `npm start`, `npm test`, `npm run test:slow`, `npm run build` and `npm run size`.
+ * The one entry of `npm start`, `npm test` and every `npm run` (`test:slow`, `build`, `size`, `figures`, `coverage`).
  * Plain JavaScript without dependencies, since it runs before anything is installed. It installs what is missing,
- * builds what is stale and then does what was asked for. Arguments behind the command go on: to the demo, to size,
+ * builds what is stale and then does what was asked for. Arguments behind the command go on: to the demo, to size, to figures,
  * or, for the tests, as parts of the paths of the test files to run.
  */
 import { spawnSync } from "node:child_process";
 import { build } from "./build.mjs";
+import { writeCoverage } from "./coverage.mjs";
 import { checkNode, installPackages, installTools } from "./install.mjs";
 import { root, StepError } from "./steps.mjs";
 import { test } from "./test.mjs";
@@ -13,6 +14,8 @@ import { test } from "./test.mjs";
 const COMMANDS = {
   start: { run: async (args) => { await build(); return tinyipa("demo", ...args); } },
   size: { run: async (args) => { await build(); return tinyipa("size", ...args); } },
+  figures: { run: async (args) => { await build(); return tinyipa("figures", ...args); } },
+  coverage: { run: async () => { await build(); await writeCoverage(); return 0; } },
   build: { run: async () => { await build(); return 0; } },
   test: { tools: true, tests: true, run: async (args) => { await build(); return test({ slow: false, filter: args }); } },
   "test:slow": { tools: true, tests: true, run: async (args) => { await build(); return test({ slow: true, filter: args }); } },

@@ -8,7 +8,7 @@ import { BOOTSTRAP, dataRequest, defineScenario, OPERATIONAL, psmo, type Scenari
 
 /** `tag` stands for the answer's own tag. */
 const GARBAGE = [
-  "00", "FF", "0000000000", "DEADBEEF", "FFFFFFFFFFFFFFFFFFFFFFFF", "3000", "0500", "BF7E00", "1F8181818100",
+  "", "00", "FF", "0000000000", "DEADBEEF", "FFFFFFFFFFFFFFFFFFFFFFFF", "3000", "0500", "BF7E00", "1F8181818100",
   "tag", "tag00", "tag01", "tag80", "tag800000", "tag8100", "tag81", "tag8481", "tag84FFFFFFFF", "tag84FFFFFFFFA000", "tag83FFFFFFA0", "tag84000000", "tag8700000000000001",
   "tag05A083FFFFFF", "tag02A001", "tag04A0023000", "tag04A0803000", "tag0330817F", "tag05A084FFFFFF", "tag0281FF", "tag025A10", "tag035A0101", "tag02A0FF", "tag82FFFFA081FF",
 ] as const;
@@ -54,7 +54,7 @@ const atStart = ([
 /** LoadEuiccPackage was carried out, its answer is damaged: the stored EPR is the result. */
 const executed = GARBAGE.map((garbage) =>
   defineScenario({
-    name: `an enable that is answered ${garbage.replace("tag", "BF51")}: the eUICC's stored result reaches the eIM, once`,
+    name: `an enable that is answered ${garbage === "" ? "nothing but 9000" : garbage.replace("tag", "BF51")}: the eUICC's stored result reaches the eIM, once`,
     objectives: ["A10", "D7", "N1"],
     prepare(world) {
       world.eim.queue(world.eid, psmo.enable(OPERATIONAL));

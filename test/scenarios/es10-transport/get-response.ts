@@ -51,10 +51,10 @@ const alongside = [1, 100, 256].map((responseChunk) =>
   listed(`data that come with the status word, ${responseChunk} octet${responseChunk === 1 ? "" : "s"} at a time, arrive whole`, [], { response: "9000", responseChunk }));
 
 const repeated = [1, 100, 255, 256].map((responseChunk) =>
-  listed(`a card that wants the command again by 6Cxx, for ${responseChunk} octet${responseChunk === 1 ? "" : "s"} at a time, is given it`, [], { response: "6Cxx", responseChunk, noFci: true }, {}, (sws) => assert.match(sws[0] ?? "", /^6C/)));
+  listed(`a card that wants the command again by 6Cxx, for ${responseChunk} octet${responseChunk === 1 ? "" : "s"} at a time, is given it`, [], { response: "6Cxx", responseChunk }, {}, (sws) => assert.match(sws[0] ?? "", /^6C/)));
 
 const classes = (["0X", "8X"] as const).flatMap((getResponseClass) => [false, true].map((first8X) =>
-  listed(`GET RESPONSE finds the class ${getResponseClass} that the card takes, trying ${first8X ? "8X" : "0X"} first`, [], { getResponseClass, noFci: true }, { configuration: { ...(first8X ? { switches: ["ProprietaryGetResponse"] as const } : {}) } })));
+  listed(`GET RESPONSE finds the class ${getResponseClass} that the card takes, trying ${first8X ? "8X" : "0X"} first`, [], { getResponseClass, noFci: getResponseClass === "8X" }, { configuration: { ...(first8X ? { switches: ["ProprietaryGetResponse"] as const } : {}) } })));
 
 const caseFour = listed("a card that takes an Le octet behind STORE DATA gets none unasked", [], { caseFour: true }, {}, () => undefined);
 

@@ -4,11 +4,11 @@ import { createPrivateKey } from "node:crypto";
 import type { AddressInfo, Socket } from "node:net";
 import { describe, test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer, type SecureVersion, type TLSSocket } from "node:tls";
-import { configuration, HttpsLink, TERMINAL_PROFILE_REFRESH, type HttpsLinkOptions } from "../../sim/agent/index.js";
+import { configuration, HttpsLink, TERMINAL_PROFILE_REFRESH, type Configuration, type HttpsLinkOptions } from "../../sim/agent/index.js";
 import { readOne } from "../../sim/codec/tlv.js";
 import { VirtualClock } from "../../sim/core/clock.js";
 import type { EsipaRequest, EsipaResponse } from "../../sim/core/http.js";
-import { behaviours, Eim, psmo, type ConfigurationOptions } from "../../sim/eim/index.js";
+import { behaviours, Eim, EimIdType, psmo, type ConfigurationOptions } from "../../sim/eim/index.js";
 import { Euicc } from "../../sim/euicc/index.js";
 import { issueCertificate, KeyUsage, parseCertificate } from "../../sim/pki/certificate.js";
 import { keyPairFromSeed, type KeyPair } from "../../sim/pki/keys.js";
@@ -31,6 +31,7 @@ interface Setup {
   /** What is done with the server behind the n-th request, before it is answered. */
   readonly onRequest?: (n: number, server: HttpsServer) => void;
   readonly packages?: number;
+  readonly switches?: NonNullable<Configuration["switches"]>;
 }
 
 interface Bed {
@@ -63,7 +64,7 @@ async function withBed(setup: Setup, work: (bed: Bed) => Promise<void>): Promise
   const link = new HttpsLink({ resolve: () => `127.0.0.1:${server.port}`, date: null, note: (text) => notes.push(text), ...setup.link });
   const bench = new Bench({
     card: euicc, link, clock, terminalProfile: TERMINAL_PROFILE_REFRESH,
-    configuration: configuration({ entropy: Uint8Array.of(1, 2, 3), exchangeTimeoutMs: TIMEOUT_MS * 5, imei: "356938035643809" }),
+    configuration: configuration({ entropy: Uint8Array.of(1, 2, 3), exchangeTimeoutMs: TIMEOUT_MS * 5, imei: "356938035643809", switches: setup.switches ?? [] }),
   });
   const bed = { bench, eim, euicc, server, requests, notes, get ends() { return bench.trace.reports.filter((report) => report.name === "PollEnded").map((report) => report.detail); } };
   try {
@@ -113,6 +114,15 @@ describe("ESipa over HTTPS: what goes over the wire (B1, B2)", () => {
       await bed.bench.untilIdle();
       done(bed);
       assert.ok(bed.requests.every(({ headers }) => headers["host"] === `${FQDN}:8443`));
+    });
+  });
+
+  test("an eIM without any address is reached where the device was told that it is", async () => {
+    const setup: Setup = { association: { fqdn: null, eimIdType: EimIdType.Proprietary, trust: "certificate" }, switches: ["HostAddress"], link: { instead: { address: "eim.lab.example.com:8443" } } };
+    await withBed(setup, async (bed) => {
+      await bed.bench.untilIdle();
+      done(bed);
+      assert.ok(bed.requests.every(({ headers }) => headers["host"] === "eim.lab.example.com:8443"));
     });
   });
 

@@ -7,6 +7,7 @@ import { parseApdu, type Apdu, type Reply } from "./apdu.js";
 import { toolkit, withProactive } from "./cat.js";
 import { channelOf, manageChannel, readBinary, select } from "./channels.js";
 import { note, StatusWord, swText, takeFault, type Context } from "./context.js";
+import { interrupted } from "./download/load.js";
 import { afterReset, EMPTY } from "./state.js";
 import { abandon, getResponse, repeated, storeData, withResponse } from "./store-data.js";
 
@@ -29,6 +30,7 @@ const ATR = withCheck(Uint8Array.of(0x3b, 0x97, 0x96, 0x80, 0x3f, 0xc7, 0x82, 0x
 
 /** Resets the card. */
 export function reset(ctx: Context): Uint8Array {
+  interrupted(ctx);
   ctx.state.volatile = afterReset();
   ctx.state.observed.terminalCapabilities.push(0);
   return ATR;

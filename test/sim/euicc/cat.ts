@@ -1,12 +1,15 @@
 /**
  * Terminal and toolkit commands on the basic channel: TERMINAL CAPABILITY, TERMINAL PROFILE, STATUS, FETCH, TERMINAL RESPONSE
- * (ETSI TS 102 221 11.1.2, 11.1.19 and 11.2; TS 102 223). The only proactive command is REFRESH.
+ * (ETSI TS 102 221 11.1.2, 11.1.19 and 11.2; TS 102 223). The card's own proactive command is REFRESH; a test may have it send any other.
  */
 import { equal, toHex } from "../core/bytes.js";
 import { find, readAll, readOne, TlvError, type Tlv } from "../codec/tlv.js";
 import type { Apdu, Reply } from "./apdu.js";
 import { note, StatusWord, swText, type Context } from "./context.js";
 import { EMPTY, openChannel } from "./state.js";
+
+/** Type of command (TS 102 223 9.4). */
+const REFRESH = 0x01;
 
 const DONE: Reply = { data: EMPTY, sw: 0x9000 };
 
@@ -96,6 +99,7 @@ function terminalResponse(ctx: Context, { data }: Apdu): Reply {
   if (!equal(member(items, 0x81, "command details"), details)) throw new StatusWord(0x6a80, `TERMINAL RESPONSE is not to command ${toHex(details)}`);
   if (!equal(member(items, 0x82, "device identities"), Uint8Array.of(0x82, 0x81))) throw new StatusWord(0x6a80, "device identities are not 82 81");
   ctx.state.volatile.proactive = null;
+  if (details[1] !== REFRESH) return DONE;
   const uiccReset = details[2] === 0x04;
   if ((result[0] ?? 0xff) >= 0x10) note(ctx, "REFRESH", toHex(result), "the terminal did not perform it");
   else if (!uiccReset) {

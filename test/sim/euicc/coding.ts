@@ -31,6 +31,11 @@ export function plmnBytes(plmn: string): Uint8Array {
   return fromHex(`${mcc[1]}${mcc[0]}${third}${mcc[2]}${mnc[1]}${mnc[0]}`);
 }
 
+/** ISD-P AIDs count in octets 14 and 15, from 0010 upwards (SGP.02 annex H). */
+export function isdpAid(index: number): Uint8Array {
+  return fromHex(`A0000005591010FFFFFFFF8900${(0x0010 + index).toString(16).padStart(4, "0")}00`);
+}
+
 /** Content octets of a dotted OBJECT IDENTIFIER. */
 export function oidBytes(dotted: string): Uint8Array {
   const arcs = dotted.split(".").map(Number);

@@ -7,14 +7,21 @@
  * euicc.transmit(fromHex("80AA000008A906830107840101"));
  * euicc.refusals; // what it refused, and why
  * ```
- * Left out: profile download (BF2E, BF38, BF21, BF36, BF41) and the Profiles' own file systems.
+ * Left out: the Profiles' own file systems: a downloaded Profile is kept as the octets of its elements.
  */
+import type { ErrorReason } from "../bsp/index.js";
+import { concat, fromHex, toHex } from "../core/bytes.js";
 import type { Card } from "../core/card.js";
 import { transmit, reset } from "./card.js";
-import type { Context } from "./context.js";
+import { iccidBytes } from "./coding.js";
+import { profileByIccid, type Context } from "./context.js";
+import { freeMemory } from "./download/memory.js";
 import { configure, type Config, type EuiccOptions, type ProfileOptions } from "./options.js";
 import { associate, factory, install } from "./setup.js";
 import { clone, type Eim, type Fault, type Pending, type Profile, type Refusal, type State } from "./state.js";
+
+/** D0: MORE TIME, card to terminal. */
+const MORE_TIME = fromHex("D009 8103010200 82028182");
 
 export class Euicc implements Card {
   readonly #ctx: Context;
@@ -77,6 +84,17 @@ export class Euicc implements Card {
     return this.#ctx.state.volatile.switchPending;
   }
 
+  /** Octets free for further Profiles, as extCardResource tells. */
+  get freeMemory(): number {
+    return freeMemory(this.#ctx);
+  }
+
+  /** The unprotected Profile Package that was downloaded for an ICCID (digits); undefined when none was. */
+  profilePackage(iccid: string): Uint8Array | undefined {
+    const chunks = profileByIccid(this.#ctx.state.nonvolatile, toHex(iccidBytes(iccid)))?.loaded?.chunks;
+    return chunks && concat(...chunks);
+  }
+
   /** What was refused and why, since the beginning. */
   get refusals(): readonly Refusal[] {
     return this.#ctx.state.observed.refusals;
@@ -127,12 +145,34 @@ export class Euicc implements Card {
     this.#fault({ kind: "silent", left: n });
   }
 
+  /** The next AuthenticateServer (BF38), PrepareDownload (BF21) or CancelSession (BF41) answers this code of its own. */
+  refuseNext(tag: 0xbf38 | 0xbf21 | 0xbf41, code: number): void {
+    this.#fault({ kind: "code", left: 1, tag, code });
+  }
+
+  /** Segment n (from 0) of the next Bound Profile Package fails: with a status word, or with a result that gives this errorReason. */
+  failSegment(segment: number, how: { sw: number } | { errorReason: ErrorReason }): void {
+    this.#fault("sw" in how ? { kind: "segment", left: 1, segment, sw: how.sw } : { kind: "segment", left: 1, segment, sw: null, errorReason: how.errorReason });
+  }
+
+  /** Segment n (from 0) of the next Bound Profile Package is answered 91xx, with this proactive command to be fetched. */
+  interject(segment: number, command: Uint8Array = MORE_TIME): void {
+    this.#fault({ kind: "proactive", left: 1, segment, command: command.slice() });
+  }
+
+  /** The next 86 finds no memory: errorReason insufficientMemory. */
+  memoryFull(): void {
+    this.#fault({ kind: "memory-full", left: 1 });
+  }
+
   #fault(fault: Fault): void {
     this.#ctx.state.faults.push(fault);
   }
 }
 
 export { eimConfigurationData, eidBytes, iccidBytes, iccidDigits } from "./coding.js";
+export { ErrorReason } from "../bsp/index.js";
+export { BppCommand } from "./download/state.js";
 export { describePending } from "./notifications.js";
-export { QUIRKS, type ApduOptions, type EimOptions, type EuiccOptions, type Features, type InfoOptions, type Limits, type ProfileOptions, type Quirk, type RuleOptions } from "./options.js";
+export { QUIRKS, type ApduOptions, type DownloadOptions, type EimOptions, type EuiccOptions, type Features, type InfoOptions, type Limits, type ProfileOptions, type Quirk, type RuleOptions } from "./options.js";
 export { fromJson, NotificationEvent, Ppr, ProfileClass, toJson, type Eim, type Pending, type Profile, type Refusal, type State } from "./state.js";

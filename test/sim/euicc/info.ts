@@ -6,6 +6,7 @@ import { equal, fromHex, utf8 } from "../core/bytes.js";
 import { bits, find, readAll, readBits, readOne, tlv, type Tlv } from "../codec/tlv.js";
 import { eidBytes, plmnBytes, pprBits } from "./coding.js";
 import { chainFor, enabledProfile, refuse, StatusWord, type Context } from "./context.js";
+import { extCardResource } from "./download/memory.js";
 import type { RuleOptions } from "./options.js";
 
 /** BF3E: the one data object that can be asked for is 5A. */
@@ -33,7 +34,7 @@ export function getEuiccInfo2(ctx: Context): Uint8Array {
     tlv(0x81, info.profileVersion),
     tlv(0x82, info.svn),
     tlv(0x83, info.firmware),
-    tlv(0x84, info.extCardResource),
+    tlv(0x84, extCardResource(ctx)),
     tlv(0x85, info.uiccCapability),
     tlv(0x88, info.rspCapability),
     ...ciLists(ctx),

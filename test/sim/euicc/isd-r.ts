@@ -1,10 +1,15 @@
 /**
  * The ISD-R: which ES10 function a command is for, when it is refused as a whole, and how its answer leaves (SGP.32 v1.2 5.8, 5.9).
- * A function throws before it changes anything, or completes: with one APDU it is done or not. Profile download functions are not in the table: they answer as unknown.
+ * A function throws before it changes anything, or completes: with one APDU it is done or not. Segments of a Bound Profile Package are no functions of the table: they are parts of one data object.
  */
 import { concat } from "../core/bytes.js";
 import { readAll, readOne, tlv, TlvError, type Tlv } from "../codec/tlv.js";
 import { note, StatusWord, takeFault, type Context } from "./context.js";
+import { authenticateServer } from "./download/authenticate.js";
+import { loadSegment } from "./download/load.js";
+import { prepareDownload } from "./download/prepare.js";
+import { SEGMENT_TAGS } from "./download/segment.js";
+import { cancelSession, getEuiccChallenge } from "./download/session.js";
 import { addInitialEim, getEimConfigurationData } from "./eim-config.js";
 import * as info from "./info.js";
 import { euiccMemoryReset } from "./memory-reset.js";
@@ -27,14 +32,18 @@ interface Es10Function {
 
 const FUNCTIONS: ReadonlyMap<number, Es10Function> = new Map<number, Es10Function>([
   [0xbf20, { name: "GetEUICCInfo1", run: info.getEuiccInfo1, empty: true, ipae: true, keepsSession: true }],
+  [0xbf21, { name: "PrepareDownload", run: prepareDownload }],
   [0xbf22, { name: "GetEUICCInfo2", run: info.getEuiccInfo2, empty: true, ipae: true, keepsSession: true }],
   [0xbf28, { name: "ListNotification", run: listNotification, keepsSession: true }],
   [0xbf2b, { name: "RetrieveNotificationsList", run: retrieveNotificationsList, keepsSession: true }],
   [0xbf2d, { name: "GetProfilesInfo", run: getProfilesInfo, keepsSession: true }],
+  [0xbf2e, { name: "GetEUICCChallenge", run: getEuiccChallenge, empty: true }],
   [0xbf30, { name: "RemoveNotificationFromList", run: removeNotificationFromList }],
+  [0xbf38, { name: "AuthenticateServer", run: authenticateServer }],
   [0xbf3c, { name: "GetEuiccConfiguredAddresses", run: info.getEuiccConfiguredAddresses, empty: true, keepsSession: true }],
   [0xbf3e, { name: "GetEID", run: info.getEuiccData, ipae: true, keepsSession: true }],
   [0xbf3f, { name: "SetDefaultDpAddress", run: switching.setDefaultDpAddress }],
+  [0xbf41, { name: "CancelSession", run: cancelSession }],
   [0xbf42, { name: "IpaeActivation", run: info.ipaeActivation, ipae: true }],
   [0xbf43, { name: "GetRAT", run: info.getRat, empty: true, keepsSession: true }],
   [0xbf51, { name: "LoadEuiccPackage", run: loadEuiccPackage }],
@@ -53,12 +62,15 @@ const FUNCTIONS: ReadonlyMap<number, Es10Function> = new Map<number, Es10Functio
   [0xbf65, { name: "SetDefaultDpAddress", run: switching.setDefaultDpAddress }],
 ]);
 
+const LOAD = "LoadBoundProfilePackage";
+
 /** Runs one ES10 function; command: the data of a whole STORE DATA chain. Returns its answer, or throws StatusWord. */
 export function execute(ctx: Context, command: Uint8Array): Uint8Array {
   const tag = tagOf(command);
   ctx.state.observed.functions.push(tag);
   const fault = takeFault(ctx, "status-word", tag);
   if (fault !== undefined) throw new StatusWord(fault.sw, `fault status-word at ${functionName(tag)}`);
+  if (SEGMENT_TAGS.has(tag)) return loadPackage(ctx, command, tag);
   const known = FUNCTIONS.get(tag);
   if (known === undefined) throw new StatusWord(ctx.config.apdu.unknownFunction, `no function has the tag ${hex(tag)}`);
   if (info.ipaeActive(ctx) && known.ipae !== true) throw new StatusWord(0x6985, `${known.name} while the IPAe is active`);
@@ -66,9 +78,16 @@ export function execute(ctx: Context, command: Uint8Array): Uint8Array {
   return spoil(ctx, tag, deviate(ctx, known.run(ctx, parse(ctx, command, tag, known))));
 }
 
+function loadPackage(ctx: Context, segment: Uint8Array, tag: number): Uint8Array {
+  if (info.ipaeActive(ctx)) throw new StatusWord(0x6985, `${LOAD} while the IPAe is active`);
+  ctx.state.volatile.installed = null;
+  const answer = loadSegment(ctx, segment);
+  return spoil(ctx, tag, answer.length === 0 ? answer : deviate(ctx, answer));
+}
+
 /** Name of a function by the tag of its command, for logs. */
 export function functionName(tag: number): string {
-  return FUNCTIONS.get(tag)?.name ?? `unknown function ${hex(tag)}`;
+  return SEGMENT_TAGS.has(tag) ? LOAD : (FUNCTIONS.get(tag)?.name ?? `unknown function ${hex(tag)}`);
 }
 
 /** The tag that a command begins with, 0 for none. */
@@ -86,7 +105,8 @@ function parse(ctx: Context, command: Uint8Array, tag: number, known: Es10Functi
 
 function spoil(ctx: Context, tag: number, answer: Uint8Array): Uint8Array {
   const garbage = takeFault(ctx, "garbage", tag);
-  const truncate = takeFault(ctx, "truncate", tag);
+  // Segments are answered with nothing: there is nothing to cut off.
+  const truncate = answer.length === 0 ? undefined : takeFault(ctx, "truncate", tag);
   if (garbage !== undefined) note(ctx, functionName(tag), "garbage", "fault garbage");
   if (truncate !== undefined) note(ctx, functionName(tag), "truncated", "fault truncate");
   const whole = garbage?.bytes ?? answer;
@@ -101,7 +121,8 @@ function deviate(ctx: Context, answer: Uint8Array): Uint8Array {
     const { tag, value } = readOne(out);
     out = tlv(tag, value, [0x9f, 0x7a, 0x01, 0x00]);
   }
-  return quirks.has("non-minimal-lengths") ? stretch(out, 2) : out;
+  // BF27 is signed with its length, right below BF37.
+  return quirks.has("non-minimal-lengths") ? stretch(out, tagOf(out) === 0xbf37 ? 1 : 2) : out;
 }
 
 /** The data object with lengths one octet longer than needed, down to `depth` levels of context-tagged objects. */

@@ -1,9 +1,9 @@
 /**
  * Notifications and stored package results: made, listed, retrieved, removed (SGP.32 v1.2 5.9.11; SGP.22 v2.5 5.7.9 to 5.7.11).
- * Both kinds take their seqNumber from one counter. Left out: the ProfileInstallationResult, which a download makes.
+ * Both kinds take their seqNumber from one counter. The ProfileInstallationResult is made in download/result.ts.
  */
 import { concat, toHex, utf8 } from "../core/bytes.js";
-import { bits, integer, readBits, readInteger, readOne, tlv, TlvError, type Tlv } from "../codec/tlv.js";
+import { bits, find, integer, readAll, readBits, readInteger, readOne, readTlv, tlv, TlvError, type Tlv } from "../codec/tlv.js";
 import { sign } from "../pki/keys.js";
 import { refuse, type Context } from "./context.js";
 import { NotificationEvent, type Pending, type Profile } from "./state.js";
@@ -91,9 +91,11 @@ function otherSignedNotification(ctx: Context, event: NotificationEvent, address
   return Object.freeze({ kind: "notification" as const, seqNumber, raw, event, metadata });
 }
 
-/** Sequence numbers of what waits, for people and tests: `3 enable 9800...`, `4 EPR`. */
+/** Sequence numbers of what waits, for people and tests: `3 enable 9800...`, `4 EPR`, `5 PIR 9800...` (`5 PIR` when no ICCID came). */
 export function describePending(one: Pending): string {
   if (one.kind === "epr") return `${one.seqNumber} EPR`;
   if (one.metadata === undefined || one.event === undefined) throw new TlvError("tlv", `notification ${one.seqNumber} has no metadata`);
-  return `${one.seqNumber} ${NotificationEvent[one.event].toLowerCase()} ${toHex(one.metadata.subarray(-10))}`;
+  const iccid = find(readAll(readOne(one.metadata, 0xbf2f).value), 0x5a)?.value;
+  const what = readTlv(one.raw).tag === 0xbf37 ? "PIR" : NotificationEvent[one.event].toLowerCase();
+  return `${one.seqNumber} ${what}${iccid === undefined ? "" : ` ${toHex(iccid)}`}`;
 }

@@ -4,9 +4,10 @@
  */
 import type { Pki } from "../pki/pki.js";
 import { makePki } from "../pki/pki.js";
-import { parseCertificate } from "../pki/certificate.js";
+import { parseCertificate, type Certificate } from "../pki/certificate.js";
 import type { Curve, KeyPair } from "../pki/keys.js";
 import { SimError } from "../core/errors.js";
+import { withFreeMemory } from "./download/memory.js";
 
 /** Deviations of real cards and simulators, each by name (a peer has to take them). */
 export const QUIRKS = [
@@ -44,6 +45,8 @@ export const QUIRKS = [
   "no-return-profile-7",
   /** A v1.0 eUICC: EUICCInfo2 without ipaMode (90) and iotSpecificInfo (B4). */
   "info2-v1.0",
+  /** The ProfileInstallationResult of success answers the last but one 86; the last one is not awaited. */
+  "pir-early",
 ] as const;
 export type Quirk = (typeof QUIRKS)[number];
 
@@ -180,6 +183,17 @@ export interface InfoOptions {
   sasAccreditationNumber: string;
 }
 
+export interface DownloadOptions {
+  /** What a power cut leaves once the secure channel is up: a result with errorReason interruption, or nothing. */
+  interrupted: "pir" | "discard";
+  /** Blocks of more than 1020 octets are refused, as the rule has it. Real SM-DP+ make them. */
+  strictBlocks: boolean;
+  /** One-time keys that are kept for bppEuiccOtpk; the oldest one gives way. */
+  oneTimeKeys: number;
+  /** Octets free for downloaded Profiles on the factory card; default: what extCardResource tells. */
+  freeMemory: number | null;
+}
+
 export interface EuiccOptions {
   /** One or several trust chains; the first one is the default for signing. Default: one made from the seed "euicc". */
   pki?: Pki | readonly Pki[];
@@ -198,14 +212,18 @@ export interface EuiccOptions {
   limits?: Partial<Limits>;
   features?: Partial<Features>;
   info?: Partial<InfoOptions>;
+  download?: Partial<DownloadOptions>;
+  /** Seed of challenges and one-time keys. */
+  seed?: number;
   quirks?: readonly Quirk[];
   /** Accept the deviating requests of the field as well (01 for refreshFlag, 04 in GetCerts, BF2B{82 00}, nested A5/A6, non-minimal lengths). */
   lenient?: boolean;
 }
 
-/** One chain that the card can sign under. */
+/** One chain that the card can sign under, and whose CI it trusts. */
 export interface Chain {
   ciPkId: Uint8Array;
+  ci: Certificate;
   curve: Curve;
   key: KeyPair;
   euiccCertificate: Uint8Array;
@@ -222,6 +240,8 @@ export interface Config {
   limits: Limits;
   features: Features;
   info: InfoOptions;
+  download: DownloadOptions;
+  seed: number;
   quirks: ReadonlySet<Quirk>;
   lenient: boolean;
 }
@@ -265,6 +285,8 @@ const INFO: InfoOptions = {
   sasAccreditationNumber: "XX-YY",
 };
 
+const DOWNLOAD: DownloadOptions = { interrupted: "pir", strictBlocks: false, oneTimeKeys: 2, freeMemory: null };
+
 /** Applies the defaults. Throws RangeError for a value out of range, SimError "quirk" for an unknown quirk. */
 export function configure(options: EuiccOptions): Config {
   const pkis = options.pki === undefined ? [makePki({ seed: "euicc" })] : Array.isArray(options.pki) ? (options.pki as readonly Pki[]) : [options.pki as Pki];
@@ -273,6 +295,8 @@ export function configure(options: EuiccOptions): Config {
   for (const quirk of options.quirks ?? []) {
     if (!QUIRKS.includes(quirk)) throw new SimError("quirk", `expected one of ${QUIRKS.join(", ")}, got "${String(quirk)}"`);
   }
+  const info: InfoOptions = { ...INFO, ...options.info };
+  const download: DownloadOptions = { ...DOWNLOAD, ...options.download };
   const config: Config = {
     chains: [first, ...others],
     eid: options.eid ?? (pkis[0] as Pki).eid,
@@ -281,21 +305,25 @@ export function configure(options: EuiccOptions): Config {
     apdu: { ...APDU, ...options.apdu },
     limits: { ...LIMITS, ...options.limits },
     features: { ...FEATURES, ...options.features },
-    info: { ...INFO, ...options.info },
+    info: download.freeMemory === null ? info : { ...info, extCardResource: withFreeMemory(info.extCardResource, download.freeMemory) },
+    download,
+    seed: options.seed ?? 1,
     quirks: new Set(options.quirks ?? []),
     lenient: options.lenient ?? false,
   };
   within("apdu.responseChunk", config.apdu.responseChunk, 1, 256);
   within("apdu.blockSize", config.apdu.blockSize, 1, 255);
   within("apdu.firstChannel", config.apdu.firstChannel, 1, 19);
+  within("download.oneTimeKeys", download.oneTimeKeys, 1, 16);
   within("apdu.channels", config.apdu.channels, 0, 20 - config.apdu.firstChannel);
   return config;
 }
 
 function chain(pki: Pki): Chain {
-  const id = parseCertificate(pki.ci.certificate).subjectKeyId;
+  const ci = parseCertificate(pki.ci.certificate);
+  const id = ci.subjectKeyId;
   if (id === undefined) throw new SimError("pki", "expected a CI certificate with subjectKeyIdentifier, got one without");
-  return { ciPkId: id, curve: pki.curve, key: pki.euicc.key, euiccCertificate: pki.euicc.certificate, eumCertificate: pki.eum.certificate };
+  return { ciPkId: id, ci, curve: pki.curve, key: pki.euicc.key, euiccCertificate: pki.euicc.certificate, eumCertificate: pki.eum.certificate };
 }
 
 function within(name: string, value: number, low: number, high: number): void {

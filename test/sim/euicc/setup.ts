@@ -1,9 +1,10 @@
 /**
  * What an eUICC holds when it leaves the factory: options turned into state.
  */
-import { fromHex, toHex } from "../core/bytes.js";
+import { toHex } from "../core/bytes.js";
+import { Rng } from "../core/rng.js";
 import { readOne } from "../codec/tlv.js";
-import { eimConfigurationData, iccidBytes, oidBytes, plmnBytes } from "./coding.js";
+import { eimConfigurationData, iccidBytes, isdpAid, oidBytes, plmnBytes } from "./coding.js";
 import { addEim, readEimConfiguration } from "./eim-config.js";
 import type { Context } from "./context.js";
 import type { Config, EuiccOptions, ProfileOptions } from "./options.js";
@@ -27,6 +28,8 @@ export function factory(config: Config, options: EuiccOptions): State {
     fallbackReturn: null,
     emergencyReturn: null,
     ipaeActivated: config.features.ipae === "active",
+    oneTimeKeys: [],
+    chance: new Rng(config.seed).state,
   };
   const state: State = { nonvolatile, volatile: afterReset(), observed: { refusals: [], terminalCapabilities: [0], functions: [] }, faults: [] };
   for (const profile of options.profiles ?? []) install(nonvolatile, profile);
@@ -75,10 +78,4 @@ function makeProfile(options: ProfileOptions, index: number): Profile {
     ...(options.connectivity && { connectivity: options.connectivity }),
   });
   return { metadata, enabled: options.enabled ?? false, nickname: options.nickname ?? "", fallbackAttribute: options.fallbackAttribute ?? false };
-}
-
-/** ISD-P AIDs count in octets 14 and 15, from 0010 upwards (SGP.02 annex H). */
-function isdpAid(index: number): Uint8Array {
-  const counter = (0x0010 + index).toString(16).padStart(4, "0");
-  return fromHex(`A0000005591010FFFFFFFF8900${counter}00`);
 }

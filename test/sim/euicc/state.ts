@@ -4,7 +4,9 @@
  *
  * Octet strings and frozen objects are shared between copies and never changed in place: that keeps a snapshot cheap.
  */
+import type { ErrorReason } from "../bsp/index.js";
 import { fromHex, toHex } from "../core/bytes.js";
+import type { Loading, OneTimeKey, Session } from "./download/state.js";
 
 /** Bits of NotificationEvent (SGP.22 v2.5 4.1.1.11). */
 export enum NotificationEvent {
@@ -58,6 +60,8 @@ export interface Profile {
   enabled: boolean;
   nickname: string;
   fallbackAttribute: boolean;
+  /** Of a downloaded Profile: its unprotected Profile Package in the pieces in which it came. Frozen. */
+  readonly loaded?: { readonly size: number; readonly chunks: readonly Uint8Array[] };
 }
 
 /** A member of EimConfigurationData as it was received; frozen. */
@@ -80,7 +84,7 @@ export interface Eim {
 export interface Pending {
   readonly kind: "notification" | "epr";
   readonly seqNumber: number;
-  /** The signed object: 30, BF37 or BF51. */
+  /** The signed object: 30, BF37 (ProfileInstallationResult) or BF51. */
   readonly raw: Uint8Array;
   /** Notifications: the event, and the metadata object BF2F. */
   readonly event?: NotificationEvent;
@@ -112,6 +116,10 @@ export interface Nonvolatile {
   fallbackReturn: string | null;
   emergencyReturn: string | null;
   ipaeActivated: boolean;
+  /** Keys to which no package was bound yet. */
+  oneTimeKeys: OneTimeKey[];
+  /** State of the card's own Rng. */
+  chance: [number, number, number, number];
 }
 
 export interface Channel {
@@ -139,6 +147,8 @@ export interface Volatile {
   switchPending: boolean;
   /** The Profile installed by the session that just ended, until the next session command: context of ImmediateEnable. */
   installed: { iccid: string; smdpOid: Uint8Array; smdpAddress: string } | null;
+  session: Session | null;
+  loading: Loading | null;
 }
 
 /** A refusal: what was asked, what was answered (SW or code), and why; frozen. */
@@ -148,10 +158,15 @@ export interface Refusal {
   readonly why: string;
 }
 
-/** A named fault that waits for its occasion. tag 0: any ES10 function. */
+/** A named fault that waits for its occasion. tag 0: any ES10 function; segments of a Bound Profile Package count from 0. */
 export type Fault =
   | { kind: "cat-busy"; left: number }
   | { kind: "silent"; left: number }
+  | { kind: "memory-full"; left: number }
+  | { kind: "code"; left: number; tag: number; code: number }
+  | { kind: "segment"; left: number; segment: number; sw: number }
+  | { kind: "segment"; left: number; segment: number; sw: null; errorReason: ErrorReason }
+  | { kind: "proactive"; left: number; segment: number; command: Uint8Array }
   | { kind: "status-word"; left: number; tag: number; sw: number }
   | { kind: "truncate"; left: number; tag: number; keep: number }
   | { kind: "garbage"; left: number; tag: number; bytes: Uint8Array };
@@ -192,6 +207,8 @@ export function afterReset(): Volatile {
     proactive: null,
     switchPending: false,
     installed: null,
+    session: null,
+    loading: null,
   };
 }
 
