@@ -213,7 +213,7 @@ function afterSession(): void {
   if (outcome < 0) {
     fails = entryFails(e);
     // a peer that refuses is not asked again soon
-    if (outcome == Status.HttpRefused && fails < 4) fails = 4;
+    if ((outcome == Status.HttpRefused || (outcome == Status.EimError && R.errorCode < 5)) && fails < 4) fails = 4;
     wait = backoff(fails);
     if (fails < 31) fails++;
     if (outcome == Status.HttpServer && S.retryAfter) wait = S.retryAfter;

@@ -9,6 +9,7 @@ import { call, leave, Must, next, Proc } from "./flow";
 import { op, payload8, plainOp, resetCard } from "./mailbox";
 import { E, PAYLOAD, R, S, TERMINAL_CAPABILITY, WORK_END } from "./memory";
 import { Status } from "./status";
+import { readHead, size } from "./tlv";
 
 /** Sets up a command of `len` octets at `command`; its answer is stored from `answer` on, as much as fits (with S.skip set then: what follows the first S.skip octets). */
 export function ask(command: usize, len: u32, answer: usize, limit: usize = WORK_END): void {
@@ -16,7 +17,7 @@ export function ask(command: usize, len: u32, answer: usize, limit: usize = WORK
   S.commandLen = len;
   R.answer = answer;
   S.limit = limit;
-  S.forward = S.skip = 0;
+  S.forward = S.skip = S.window = 0;
 }
 
 /** Opens the ISD-R's channel when it is not open. Leaves with 0, or with what refused. (transport 5.2, 5.3) */
@@ -188,8 +189,15 @@ export function command(at: u32): void {
       if (!S.channelOpen) return leave(Status.ChannelLost);
       return finish();
   }
-  if (R.answerLen > 0x7fffff) return leave(Status.CardMalformed);
-  if (!take()) finish();
+  const waits = take();
+  if (isTooLong()) return leave(Status.CardMalformed);
+  if (!waits) finish();
+}
+
+/** More came than the answer's own length says, or than any answer has: it would never end. */
+function isTooLong(): bool {
+  if (S.forward || S.window) return R.answerLen > 0xfffff;
+  return R.answerLen > (readHead(R.answer, R.fill) ? size() : 16);
 }
 
 /** After the data of an answer: is there more? */

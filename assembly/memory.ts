@@ -111,7 +111,8 @@ export class State {
   sw: u32;
   dataLen: u32;
   forward: u32; // 1: the answer goes to the link
-  skip: u32;
+  skip: u32; // octets of the answer that are passed over
+  window: u32; // 1: what is stored is a part from the middle of an answer
   want: u32;
   answer: usize; // where the answer is stored
   answerLen: u32; // octets that came, stored or not

@@ -26,6 +26,7 @@ export function eims(at: u32, r: i32): void {
     case 1:
       askEmpty(Tag.GetEimConfigurationData, WORK);
       S.skip = S.offset;
+      S.window = S.offset ? 1 : 0;
       return call(Proc.Card, 2 | Must);
     case 2: {
       if (!S.offset && !answerIs(Tag.GetEimConfigurationData)) return leave(Status.CardMalformed);

@@ -130,6 +130,7 @@ function dispatch(): void {
 function eimPackageError(): void {
   isOne(R.packageAt, R.packageAt + S.packageLen, Tag.Integer);
   const code = uint();
+  R.errorCode = code;
   if (code == 1) {
     if (!untilUnparked(1)) S.notifications = 1;
     if (!S.notifications) return finish(0);

@@ -104,7 +104,7 @@ function noEpr(): void {
 function takeAnswer(): void {
   noEpr();
   // the answer is lost, the execution may not be
-  const silent = E.result < 0 && E.result != Status.CardSw && E.result != Status.CardMalformed;
+  const silent = E.result < 0 && E.result != Status.CardSw && E.result != Status.CardMalformed && E.result != Status.CommandTooLong;
   if (E.result < 0 || !answerIs(Tag.EuiccPackage)) return lookUp(silent ? TRY_AGAIN : UNDEFINED);
   R.eprAt = WORK_BODY;
   S.eprLen = size();

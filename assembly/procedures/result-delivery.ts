@@ -8,14 +8,14 @@
  * Leftover  EPRs for this eIM that an earlier session, or a life before a power cut, left on the eUICC
  * Leftovers what is left over at start: asked once
  */
-import { Report, Switch } from "../abi";
-import { clearFlag, EimFlag, entry, entryOf, hasFlag, setFlag } from "../eims";
+import { Report, StoreKey, Switch } from "../abi";
+import { clearFlag, EimFlag, entry, entryOf, hasFlag, noteStateChange, setFlag, writeStateChanges } from "../eims";
 import { answerCode, answerIs, askList, askRemove, findEpr, Query, RESPONSE_ROOM, ResultFlag } from "../es10";
 import { nextAcknowledgement, readAcknowledgements, writeProvideHead, writeRefusal } from "../esipa";
 import { clearSegments, setSegment } from "../exchange";
 import { call, leave, Must, next, Proc } from "../flow";
 import { PackageFlag, removeEndpoint, removePackage } from "../journal";
-import { report } from "../mailbox";
+import { report, storeWrite } from "../mailbox";
 import { R, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
 import { Tag } from "../tags";
@@ -171,11 +171,13 @@ export function leftovers(at: u32, r: i32): void {
     case 2:
       markResults();
       if (!R.journalHash) return next(3);
-      if (
-        findEpr(R.journalHash, S.journalCounter) &&
-        S.journalFlags & PackageFlag.Rollback &&
-        R.resultFlags & ResultFlag.Switched
-      ) {
+      if (!findEpr(R.journalHash, S.journalCounter)) return removePackage(3);
+      if (!(R.resultFlags & ResultFlag.Changed)) return next(5);
+      // the power may have gone before the other eIMs' causes were written; telling them twice is harmless
+      noteStateChange(0, R.journalHash);
+      return storeWrite(5, StoreKey.StateChanges, writeStateChanges());
+    case 5:
+      if (S.journalFlags & PackageFlag.Rollback && R.resultFlags & ResultFlag.Switched) {
         // the profile was changed and its result is not delivered yet
         S.watch = 1;
         S.watchUntil = R.seconds + S.watchTime;

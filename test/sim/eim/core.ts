@@ -5,6 +5,7 @@ import { toHex } from "../core/bytes.js";
 import type { KeyPair } from "../pki/keys.js";
 import type { Tlv } from "../codec/tlv.js";
 import type { ConfigurationSource } from "./configuration.js";
+import type { Es9p, Es9pBinding, Es9pExchange } from "./download-es9p.js";
 import { eidDigits, eidIsValid } from "./identifiers.js";
 import { FunctionError } from "./refusal.js";
 import type { DeviceState, EimState } from "./state.js";
@@ -22,11 +23,15 @@ export interface Policy {
 export interface Identity extends ConfigurationSource {
   readonly signKey: KeyPair;
   readonly policy: Policy;
+  /** The way to SM-DP+ and SM-DS; absent: this eIM relays nothing. */
+  readonly es9p?: { readonly door: Es9p; readonly binding: Es9pBinding };
 }
 
 export interface Core {
   readonly identity: Identity;
   state: EimState;
+  /** "EID receiver" of notifications that are just on their way; not state: nothing is on its way in a snapshot. */
+  readonly delivering: Set<string>;
   /** ms of the eIM's clock. */
   now(): number;
 }
@@ -36,6 +41,14 @@ export interface Notes {
   eid?: string;
   reason: string;
   readonly warnings: string[];
+  readonly es9p: Es9pExchange[];
+  /** Milliseconds that servers took. */
+  delayMs: number;
+}
+
+/** Notes of an exchange that has just begun. */
+export function newNotes(): Notes {
+  return { reason: "", warnings: [], es9p: [], delayMs: 0 };
 }
 
 /** The registered device of an EID data object. Throws FunctionError missingEid, invalidEid or eidNotFound. */

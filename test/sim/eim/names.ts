@@ -39,6 +39,22 @@ export const INSTALLATION_ERROR: Names = {
   12: "peProcessingError", 13: "dataMismatch", 14: "testProfileInvalidNaaKey", 15: "pprNotAllowed", 127: "unknownError",
 };
 
+/** Reasons of CancelSession (SGP.22 v2.5 5.7.14). */
+export const CANCEL_SESSION_REASON: Names = {
+  0: "endUserRejection", 1: "postponed", 2: "timeout", 3: "pprNotAllowed", 4: "metadataMismatch", 5: "loadBppExecutionError", 127: "undefinedReason",
+};
+
+/** Errors of the card in AuthenticateServer (SGP.22 v2.5 5.7.13). */
+export const AUTHENTICATE_ERROR: Names = {
+  1: "invalidCertificate", 2: "invalidSignature", 3: "unsupportedCurve", 4: "noSessionContext", 5: "invalidOid", 6: "euiccChallengeMismatch", 7: "ciPKUnknown",
+  127: "undefinedError",
+};
+
+/** Errors of the card in PrepareDownload (SGP.22 v2.5 5.7.5). */
+export const DOWNLOAD_ERROR: Names = {
+  1: "invalidCertificate", 2: "invalidSignature", 3: "unsupportedCurve", 4: "noSessionContext", 5: "invalidTransactionId", 127: "undefinedError",
+};
+
 export const NOTIFICATION_EVENT = ["install", "enable", "disable", "delete"] as const;
 
 /** How one entry of euiccResult is called, for which command it stands, and what its codes mean. */

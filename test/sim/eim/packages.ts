@@ -5,6 +5,7 @@
  */
 import { concat } from "../core/bytes.js";
 import { bits, integer, readOne, tlv } from "../codec/tlv.js";
+import type { DownloadHandling } from "./download-data.js";
 import { boundedUtf8, iccidBytes, oidBytes } from "./identifiers.js";
 
 /** One PSMO or eCO. All commands of one eUICC Package are of the same list. */
@@ -104,13 +105,14 @@ export interface DownloadTrigger {
 export type PackageContent =
   | { readonly kind: "euiccPackage"; readonly commands: readonly Command[] }
   | { readonly kind: "ipaEuiccDataRequest"; readonly request: DataRequest }
-  | { readonly kind: "profileDownloadTriggerRequest"; readonly trigger: DownloadTrigger }
+  | { readonly kind: "profileDownloadTriggerRequest"; readonly trigger: DownloadTrigger; readonly handling?: DownloadHandling }
   | { readonly kind: "raw"; readonly der: Uint8Array };
 
 export type PackageKind = PackageContent["kind"];
 
 export const dataRequest = (request: DataRequest): PackageContent => ({ kind: "ipaEuiccDataRequest", request });
-export const downloadTrigger = (trigger: DownloadTrigger = {}): PackageContent => ({ kind: "profileDownloadTriggerRequest", trigger });
+/** `handling`: what the eIM holds and does in this download; absent: it relays. */
+export const downloadTrigger = (trigger: DownloadTrigger = {}, handling?: DownloadHandling): PackageContent => ({ kind: "profileDownloadTriggerRequest", trigger, ...(handling && { handling }) });
 /** The octets between BF4F and its end, exactly so. */
 export const rawPackage = (der: Uint8Array): PackageContent => ({ kind: "raw", der });
 

@@ -7,6 +7,7 @@ import { Rng } from "../core/rng.js";
 import { find, integer, readAll, readInteger, readOne, tlv, TlvError, type Tlv } from "../codec/tlv.js";
 import { sign, type KeyPair } from "../pki/keys.js";
 import type { Core } from "./core.js";
+import { checkHandling } from "./download-data.js";
 import { eidBytes } from "./identifiers.js";
 import { COMMAND_TAG } from "./names.js";
 import { euiccPackageSigned, ipaEuiccDataRequest, profileDownloadTriggerRequest, type Command, type PackageContent } from "./packages.js";
@@ -44,6 +45,7 @@ export function enqueue(core: Core, device: DeviceState, content: PackageContent
     kind: content.kind,
     der,
     ...describe(der),
+    ...(content.kind === "profileDownloadTriggerRequest" && { trigger: content.trigger, ...(content.handling && { handling: content.handling }) }),
     giveOnce: options.giveOnce === true,
     given: 0,
     state: "queued",
@@ -60,6 +62,7 @@ function build(core: Core, device: DeviceState, content: PackageContent, transac
     case "ipaEuiccDataRequest":
       return ipaEuiccDataRequest(content.request, transactionId);
     case "profileDownloadTriggerRequest":
+      checkHandling(content.trigger, content.handling ?? {});
       return profileDownloadTriggerRequest(content.trigger, transactionId);
     case "raw":
       return content.der;
@@ -95,12 +98,12 @@ export function give(device: DeviceState): PackageRecord | undefined {
   const next = device.packages.find((record) => record.state === "queued");
   if (next === undefined) return undefined;
   device.lastGiven = next.der;
-  return update(device, { ...next, given: next.given + 1, state: next.giveOnce ? "done" : "queued" });
+  return updatePackage(device, { ...next, given: next.given + 1, state: next.giveOnce ? "done" : "queued" });
 }
 
 /** Takes a package off the queue: its result was accepted. */
 export function finish(device: DeviceState, record: PackageRecord): void {
-  update(device, { ...record, state: "done" });
+  updatePackage(device, { ...record, state: "done" });
 }
 
 /** The package of a transaction id, else of a counter, among those that were given. */
@@ -115,7 +118,8 @@ export function oldestOpen(device: DeviceState, kinds: readonly PackageRecord["k
   return device.packages.find((record) => record.given > 0 && kinds.includes(record.kind) && !device.results.some((result) => result.packageId === record.id));
 }
 
-function update(device: DeviceState, record: PackageRecord): PackageRecord {
+/** Puts a package in the place of the one with its id. */
+export function updatePackage(device: DeviceState, record: PackageRecord): PackageRecord {
   device.packages = device.packages.map((old) => (old.id === record.id ? record : old));
   return record;
 }

@@ -5,7 +5,11 @@
  */
 import { fromHex, toHex } from "../core/bytes.js";
 import type { Curve } from "../pki/keys.js";
-import type { PackageKind } from "./packages.js";
+import type { DownloadHandling } from "./download-data.js";
+import type { Es9pExchange } from "./download-es9p.js";
+import type { DownloadOutcome } from "./download-outcome.js";
+import type { DownloadSession } from "./download-session.js";
+import type { DownloadTrigger, PackageKind } from "./packages.js";
 import type { CommandResult, Coded } from "./euicc-result.js";
 import type { IpaEuiccData } from "./euicc-data.js";
 import type { InstallationResult } from "./notification.js";
@@ -25,6 +29,9 @@ export interface PackageRecord {
   readonly commands: readonly string[];
   /** Tags asked for in an IpaEuiccDataRequest. */
   readonly tags?: readonly number[];
+  /** What a ProfileDownloadTriggerRequest says, and how this eIM takes part; after an SM-DS, what its event says. */
+  readonly trigger?: DownloadTrigger;
+  readonly handling?: DownloadHandling;
   /** It grants a rollback: enable with rollbackFlag. */
   readonly rollback: boolean;
   /** Not given again, whether a result came or not. */
@@ -68,7 +75,9 @@ export interface ResultRecord {
   readonly error?: Coded;
   readonly data?: IpaEuiccData;
   readonly installation?: InstallationResult;
-  /** As received: BF51, BF52, BF54 or A0. */
+  /** Of a profileDownloadTriggerResult: how the download ended. */
+  readonly download?: DownloadOutcome;
+  /** As received: BF51, BF52, BF54, A0, or BF37 where a PIR alone closed a download. */
   readonly der: Uint8Array;
 }
 
@@ -89,6 +98,13 @@ export interface NotificationRecord {
   readonly installation?: InstallationResult;
   /** PendingNotification in full form (BF37 or 30), as it goes to the SM-DP+. */
   readonly relayed: Uint8Array;
+  /** Its receiver has confirmed it; until then it is in the outbox. */
+  readonly delivered: boolean;
+  /** Its receiver answered that it won't take it. */
+  readonly rejected: boolean;
+  /** How often it was sent to its receiver. */
+  readonly attempts: number;
+  readonly lastFailure?: string;
   /** Signed part and signature: what makes two of them the same. */
   readonly identity: string;
 }
@@ -121,6 +137,8 @@ export interface DeviceState {
   rPlmn?: string;
   /** Last IpaEuiccData, members of several answers put together. */
   data: IpaEuiccData;
+  /** The newest download session that passed through this eIM. */
+  download?: DownloadSession;
   /** The package that was given last, for behaviours that give it again. */
   lastGiven?: Uint8Array;
 }
@@ -144,6 +162,8 @@ export interface AuditEntry {
   readonly warnings: readonly string[];
   /** Names of the behaviours that took part, newest first. */
   readonly behaviours: readonly string[];
+  /** Exchanges with SM-DP+ and SM-DS that this one led to; absent when there were none. */
+  readonly es9p?: readonly Es9pExchange[];
 }
 
 export interface EimState {
