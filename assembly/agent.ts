@@ -5,7 +5,7 @@
  */
 import { ABI_VERSION, CAPACITY, Event, Field, Flag, Op, Report, StoreKey, Switch, WakeReason } from "./abi";
 import { card, cardOpen, command } from "./apdu";
-import { chance, configure, jitter } from "./config";
+import { backoff, chance, configure } from "./config";
 import { entryFails, entryHash, noteStateChange, pollAll, readStateChanges, setDue, setFails, untilDue, writeStateChanges } from "./eims";
 import { askEid, askEmpty, wholeAnswerIs } from "./es10";
 import { exchange } from "./exchange";
@@ -194,13 +194,6 @@ function takeEid(): bool {
   memory.copy(EID, T.val, 16);
   S.eidKnown = S.eidFresh = 1;
   return true;
-}
-
-/** base * 2^fails with jitter, at most the cap. (procedures 26) */
-function backoff(fails: u32): u32 {
-  let wait = S.backoffBase;
-  while (fails-- && wait < S.backoffCap) wait <<= 1;
-  return jitter(wait < S.backoffCap ? wait : S.backoffCap);
 }
 
 /** Schedules the eIM's next session by the outcome of this one. */

@@ -66,7 +66,14 @@ export function chance(): u32 {
 }
 
 /** `seconds` less or more up to an eighth: devices that start together must not stay together. */
-export function jitter(seconds: u32): u32 {
+function jitter(seconds: u32): u32 {
   const range = (seconds >> 2) + 1;
   return seconds - (range >> 1) + (chance() % range);
+}
+
+/** base * 2^fails with jitter, at most the cap. (procedures 26) */
+export function backoff(fails: u32): u32 {
+  let wait = S.backoffBase;
+  while (fails-- && wait < S.backoffCap) wait <<= 1;
+  return jitter(wait < S.backoffCap ? wait : S.backoffCap);
 }

@@ -2,16 +2,18 @@
  * Profile Rollback (SGP.32 v1.2 3.3.2, ES10b.ProfileRollback 5.9.16; procedures 5): the result of an enable with rollbackFlag can't be delivered.
  *
  *   ProfileRollback --0--> record removed -> reset -> (a new session delivers the new EPR)
- *                   --5 catBusy--> three tries, 5 s apart, and again after another watch time    --no answer--> card reset, and again
+ *                   --5 catBusy--> three tries, 5 s apart, then after longer and longer times    --no answer--> card reset, and the same
  *                   --else--> record removed: the first EPR is kept and delivered later
  */
 import { Op, Report, StoreKey, Switch } from "../abi";
 import { clearFlag, EimFlag, entryOf, noteStateChange, setDue, setFlag, writeStateChanges } from "../eims";
+import { backoff } from "../config";
 import { askWith, readEpr, wholeAnswerIs } from "../es10";
 import { call, leave, Proc } from "../flow";
 import { removePackage } from "../journal";
 import { plainOp, report, sleep, storeWrite } from "../mailbox";
 import { PAYLOAD, R, S, T, WORK_BODY } from "../memory";
+import { Status } from "../status";
 import { Tag } from "../tags";
 import { child, size } from "../tlv";
 
@@ -26,13 +28,15 @@ export function rollback(at: u32, r: i32): void {
       return call(Proc.Card, 1);
     }
     case 1: {
-      const code = r < 0 || !wholeAnswerIs(Tag.ProfileRollback) ? NO_ANSWER : cmdResult();
+      let code: i32 = 127;
+      if (r >= 0 && wholeAnswerIs(Tag.ProfileRollback)) code = cmdResult();
+      else if (r != Status.CardSw) code = NO_ANSWER;
       if (!code) return report(2, Report.RolledBack, S.journalCounter);
-      if (code == CAT_BUSY && ++S.rollbackTries < 3) return sleep(0, 5, 0);
+      const tries = ++S.rollbackTries;
+      if (code == CAT_BUSY && tries < 3) return sleep(0, 5, 0);
       if (code != CAT_BUSY && code != NO_ANSWER) return report(5, Report.RollbackRefused, code);
-      // not refused: the grant stands, and without it the device may never be reached again
-      S.rollbackTries = 0;
-      S.watchUntil = R.seconds + (code == CAT_BUSY ? S.watchTime : S.backoffBase);
+      // not refused: the grant stands, and without it the device may never be reached again; but the card is left in peace for longer and longer
+      S.watchUntil = R.seconds + backoff(tries);
       if (code == NO_ANSWER) S.cardSick = 1;
       return report(7, Report.RollbackRefused, code);
     }
