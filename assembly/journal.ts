@@ -2,7 +2,7 @@
  * What must survive a power cut (procedures 28), as records that the host stores. Little-endian.
  *
  *   Package       u32 hash of eimId, u32 counter, u32 flags   written before the eUICC executes it, removed when the eIM has the result
- *   Endpoint      u32 hash of eimId, payload of LinkOpen      of an eIM that may delete itself
+ *   Endpoint      u32 hash of eimId, u8 binding, payload of LinkOpen      of an eIM that may delete itself
  *   StateChanges  see eims.ts
  *   Parked        u32 sequence number, u32 level              notifications that the eIM refused
  *
@@ -45,8 +45,9 @@ export function removePackage(at: u32): void {
 export function writeEndpoint(at: u32): void {
   S.departed = S.eimHash;
   store<u32>(PAYLOAD, S.eimHash);
-  memory.copy(PAYLOAD + 4, ENDPOINT, S.endpointLen);
-  storeWrite(at, StoreKey.Endpoint, 4 + S.endpointLen);
+  store<u8>(PAYLOAD, S.binding, 4);
+  memory.copy(PAYLOAD + 5, ENDPOINT, S.endpointLen);
+  storeWrite(at, StoreKey.Endpoint, 5 + S.endpointLen);
 }
 
 export function removeEndpoint(at: u32): void {
@@ -56,10 +57,11 @@ export function removeEndpoint(at: u32): void {
 
 /** Endpoint record in the payload: becomes the session's endpoint. */
 export function takeEndpointRecord(): void {
-  if (E.result < 0 || E.length < 4) return;
+  if (E.result < 0 || E.length < 5) return;
   S.reachable = 1;
-  S.endpointLen = E.length - 4;
-  memory.copy(ENDPOINT, PAYLOAD + 4, S.endpointLen);
+  S.binding = load<u8>(PAYLOAD, 4);
+  S.endpointLen = E.length - 5;
+  memory.copy(ENDPOINT, PAYLOAD + 5, S.endpointLen);
 }
 
 /* Parked notifications, 12 octets each: u32 sequence number, u32 level, u32 due (R.seconds). */

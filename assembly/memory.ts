@@ -18,8 +18,8 @@ export const WORK_END: usize = WORK + WORK_SIZE;
 /** The head of `work` is kept for the head of an outgoing body, a body for the rest. */
 export const WORK_BODY: usize = WORK + 48;
 
-/** LinkOpen's payload; 4 octets less than the mailbox holds, because the journal keeps it behind the eIM's hash. */
-export const ENDPOINT_SIZE: u32 = 1020;
+/** LinkOpen's payload; a little less than the mailbox holds, because the journal keeps it behind the eIM's hash and the binding. */
+export const ENDPOINT_SIZE: u32 = 1016;
 export const ENDPOINT: usize = WORK_END;
 
 /** Associated eIMs, see eims.ts; parked notifications, see journal.ts; segments of the outgoing body, see exchange.ts. */

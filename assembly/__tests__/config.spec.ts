@@ -1,4 +1,4 @@
-import { chance, configure, jitter } from "../config";
+import { backoff, chance, configure } from "../config";
 import { clearMemory, DEVICE_CAPABILITIES, IMEI, S, TERMINAL_CAPABILITY, WORK } from "../memory";
 import { holds, put } from "./kit";
 
@@ -106,27 +106,55 @@ describe("chance", () => {
     expect(chance() != first).toBe(true);
   });
 
-  test("jitter stays within an eighth to either side and uses the whole range", () => {
-    take("80 04 DEADBEEF");
-    let lowest: u32 = 0xffffffff, highest: u32 = 0, outside = 0;
-    for (let i = 0; i < 20000; i++) {
-      const value = jitter(800);
-      if (value < lowest) lowest = value;
-      if (value > highest) highest = value;
-      if (value < 700 || value > 900) outside++;
+});
+
+/** backoffBase `base`, the highest backoffCap. */
+function waits(base: u32): void {
+  take("80 04 DEADBEEF 84 04 3FFFFFFF");
+  S.backoffBase = base;
+}
+
+describe("back-off", () => {
+  test("each failure doubles the wait, within an eighth to either side, over the whole range", () => {
+    waits(800);
+    let outside = 0;
+    for (let fails: u32 = 0; fails < 5; fails++) {
+      const middle: u32 = (<u32>800) << fails;
+      let lowest: u32 = 0xffffffff, highest: u32 = 0;
+      for (let i = 0; i < 20000; i++) {
+        const value = backoff(fails);
+        if (value < lowest) lowest = value;
+        if (value > highest) highest = value;
+        if (value < middle - (middle >> 3) || value > middle + (middle >> 3)) outside++;
+      }
+      expect(lowest < middle - (middle >> 4)).toBe(true);
+      expect(highest > middle + (middle >> 4)).toBe(true);
     }
     expect(outside).toBe(0);
-    expect(lowest).toBe(700);
-    expect(highest).toBe(900);
   });
 
-  test("jitter of a short time never becomes 0 or less", () => {
-    take("80 01 01");
+  test("the cap is the middle of the longest wait, however many failures there were", () => {
+    take("80 01 01 83 01 3C 84 02 0E10");
+    let outside = 0;
+    for (let fails: u32 = 6; fails < 40; fails++) {
+      for (let i = 0; i < 100; i++) {
+        const value = backoff(fails);
+        if (value < 3150 || value > 4050) outside++;
+      }
+    }
+    expect(outside).toBe(0);
+    take("80 01 01 83 04 3FFFFFFF 84 04 3FFFFFFF");
+    expect(backoff(31) >= 0x30000000).toBe(true);
+    expect(backoff(31) < 0x50000000).toBe(true);
+  });
+
+  test("a wait is never 0, however short the base", () => {
     let wrong = 0;
-    for (let seconds: u32 = 1; seconds < 200; seconds++) {
+    for (let base: u32 = 1; base < 200; base++) {
+      waits(base);
       for (let i = 0; i < 50; i++) {
-        const value = jitter(seconds);
-        if (!value || value > seconds + (seconds >> 3) + 1) wrong++;
+        const value = backoff(0);
+        if (!value || value > base + (base >> 3) + 1) wrong++;
       }
     }
     expect(wrong).toBe(0);

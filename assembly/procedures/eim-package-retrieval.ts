@@ -32,8 +32,8 @@ export function session(at: u32, r: i32): void {
       return op(1, Op.Bearer, S.restartBearer ? Flag.Restart : Flag.None, 0, milliseconds(wait));
     }
     case 1:
+      S.restartBearer = 0; // once is enough: a registration in progress must not be torn down
       if (r < 0) return finish(r);
-      S.restartBearer = 0;
       S.rPlmnLen = E.length == 3 ? 3 : 0;
       S.rPlmn = load<u32>(PAYLOAD);
       if (!hasFlag(R.eim, EimFlag.Results)) return next(3);

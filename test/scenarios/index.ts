@@ -1,10 +1,28 @@
-/** Every scenario, for the command line and for scenarios.test.ts. One line each, by procedure. */
+/** Every scenario, for the command line and for scenarios.test.ts, by procedure. A file holds one scenario (default) or several (`scenarios`). */
 import type { Scenario } from "../sim/index.js";
+import order from "./start-up/order.js";
+import { scenarios as cardsOfTheField } from "./start-up/cards-of-the-field.js";
+import { scenarios as eimList } from "./start-up/eim-list.js";
+import { scenarios as noWayToTheIsdR } from "./start-up/no-way-to-the-isd-r.js";
+import { scenarios as terminalCapability } from "./start-up/terminal-capability.js";
+import { scenarios as anyMoment } from "./es10-transport/any-moment.js";
+import { scenarios as damagedAnswers } from "./es10-transport/damaged-answers.js";
+import { scenarios as getResponse } from "./es10-transport/get-response.js";
+import { scenarios as lostChannel } from "./es10-transport/lost-channel.js";
+import { scenarios as refresh } from "./es10-transport/refresh.js";
+import { scenarios as statusWords } from "./es10-transport/status-words.js";
+import { scenarios as storeData } from "./es10-transport/store-data.js";
+import { scenarios as connection } from "./esipa-transport/connection.js";
+import { scenarios as status } from "./esipa-transport/status.js";
+import { scenarios as trust } from "./esipa-transport/trust.js";
 import nothingToDo from "./eim-package-retrieval/nothing-to-do.js";
 import enableWithNotifications from "./euicc-package/enable-with-notifications.js";
 import noCoverage from "./profile-rollback/no-coverage.js";
 
 export const scenarios: readonly Scenario[] = [
+  order, ...cardsOfTheField, ...eimList, ...noWayToTheIsdR, ...terminalCapability,
+  ...anyMoment, ...damagedAnswers, ...getResponse, ...lostChannel, ...refresh, ...statusWords, ...storeData,
+  ...connection, ...status, ...trust,
   nothingToDo,
   enableWithNotifications,
   noCoverage,
