@@ -15,6 +15,7 @@ export async function build() {
   mkdirSync(join(root, "dist"), { recursive: true });
   await step("typescript", typescript);
   await step("agent", agent);
+  console.log(`  sha256        ${createHash("sha256").update(readFileSync(join(root, WASM))).digest("hex")}`);
   await step("bundle", bundle);
 }
 
@@ -46,7 +47,7 @@ async function agent() {
     return "built";
   });
   const wasm = readFileSync(join(root, WASM));
-  return `${wasm.length} B, sha256 ${createHash("sha256").update(wasm).digest("hex").slice(0, 16)}…, ${detail}`;
+  return `${WASM}, ${wasm.length} B, ${detail}`;
 }
 
 async function passGate() {

@@ -1,13 +1,14 @@
 /**
  * `tinyipa eim`: the simulated eIM on a real address, for devices in a laboratory and for scripts.
  */
+import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { RealClock } from "../sim/core/clock.js";
 import { toHex } from "../sim/core/bytes.js";
 import { SimError } from "../sim/core/errors.js";
 import type { Pki } from "../sim/pki/pki.js";
 import { keysOf, seedOf } from "./keys.js";
-import { CONTROL_HELP, Eim, isLoopback, parsePackage, serveControl, serveEim, stateFromJson, stateToJson, type AuditEntry, type RunningServer } from "../sim/eim/index.js";
+import { CONTROL_HELP, Eim, httpsEs9p, isLoopback, parsePackage, serveControl, serveEim, stateFromJson, stateToJson, type AuditEntry, type EimOptions, type RunningServer } from "../sim/eim/index.js";
 import { readArgs, UsageError, type Command, type Io } from "./command.js";
 
 const HELP = `Usage: tinyipa eim [options]
@@ -28,6 +29,9 @@ Prints its address, its eimId and the EimConfigurationData to load into a card; 
   --trust FORM          A6 of the configuration: key, certificate or none (default key; none with --http)
   --device EID          register a device; may be repeated (default: the PKI's eUICC)
   --package JSON        queue a package for every device; may be repeated (left out when going on from a --state file)
+  --es9p BINDING        relay downloads and notifications to SM-DP+ and SM-DS: json or asn1 (default with --smdp-trust: json; else none)
+  --smdp-trust FILE     PEM or DER of the CA of their TLS certificates, or of such a certificate (default: the system's CAs)
+  --smdp-at NAME=AT     connect to AT (HOST:PORT) for the SM-DP+ NAME; may be repeated
   --state FILE          remember everything in this file, and go on from it
   --json                the first line as JSON
   -h, --help
@@ -48,6 +52,8 @@ PACKAGES
 {"ipaEuiccDataRequest":{"tags":["BF20","euiccCertificate"],"ciPkId":"HEX","notification":{"seqNumber":1}|{"event":[1]},
                         "euiccPackageResult":{"seqNumber":1}}}
 {"profileDownloadTriggerRequest":{"activationCode":"1$..."}|{"contactDefaultSmdp":true}|{"contactSmds":true|"ADDRESS"}|{}}
+  where the eIM takes part in the download, with "handling":{"activationCode":"1$..." (held by the eIM),"confirmationCode","ctxParams1":true,
+  "verifyMetadata":true,"allowedPprs":[1,2],"sendMetadata":true,"omitTransactionId":true,"ciPkIdOctets":4}
 {"raw":"HEX"}
 each with "options":{"transactionId":"HEX"|null,"counter":7,"giveOnce":true} where wanted.
 `;
@@ -66,9 +72,14 @@ const OPTIONS = {
   trust: { type: "string" },
   device: { type: "string", multiple: true },
   package: { type: "string", multiple: true },
+  es9p: { type: "string" },
+  "smdp-trust": { type: "string" },
+  "smdp-at": { type: "string", multiple: true },
   state: { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
+
+const RETRY_MS = 60_000;
 
 type Values = ReturnType<typeof readArgs<typeof OPTIONS>>["values"];
 
@@ -88,7 +99,7 @@ export async function startEim(args: string[], io: Io): Promise<RunningEim> {
   if (control !== undefined && !isLoopback(control.host)) throw new UsageError(`expected a loopback address for --control, got "${values.control}"`);
   const trust = trustOf(values);
   const pki = pkiOf(values);
-  const eim = eimOf(values, pki);
+  const eim = eimOf(values, pki, es9pOf(values));
   const save = (): void => {
     if (values.state !== undefined) writeState(values.state, eim);
   };
@@ -100,6 +111,8 @@ export async function startEim(args: string[], io: Io): Promise<RunningEim> {
     told = eim.seen.length;
     save();
   };
+  // What an SM-DP+ did not take is tried again now and then.
+  const retry = setInterval(() => void Promise.resolve(eim.flush()).then(onExchange), RETRY_MS).unref();
   const framing = { connectionClose: values["connection-close"], chunked: values.chunked, onExchange };
   const esipa = await serveEim(eim, { ...listen, ...framing, ...(values.http ? {} : { tls: pki.eimTls }) });
   const controlServer = control && (await serveControl(eim, { ...control, ciCertificates: [pki.ci.certificate], onChange: save }));
@@ -109,6 +122,7 @@ export async function startEim(args: string[], io: Io): Promise<RunningEim> {
     esipa,
     ...(controlServer && { control: controlServer }),
     async stop() {
+      clearInterval(retry);
       await Promise.all([esipa.close(), controlServer?.close()]);
       save();
     },
@@ -128,9 +142,32 @@ function pkiOf(values: Values): Pki {
   return keysOf(values, [values.fqdn.replace(/:\d+$/, "")]);
 }
 
-function eimOf(values: Values, pki: Pki): Eim {
+function eimOf(values: Values, pki: Pki, relay: Pick<EimOptions, "es9p" | "es9pBinding">): Eim {
   const eimId = values["eim-id"] ?? values.fqdn.replace(/:\d+$/, "");
-  return new Eim({ sign: pki.eimSign, tls: pki.eimTls, clock: new RealClock(), fqdn: values.fqdn, eimId, seed: seedOf(values) });
+  return new Eim({ sign: pki.eimSign, tls: pki.eimTls, clock: new RealClock(), fqdn: values.fqdn, eimId, seed: seedOf(values), ...relay });
+}
+
+/** How the eIM reaches SM-DP+ and SM-DS, if it shall. */
+function es9pOf(values: Values): Pick<EimOptions, "es9p" | "es9pBinding"> {
+  const { es9p, "smdp-trust": file, "smdp-at": places = [] } = values;
+  if (es9p !== undefined && es9p !== "json" && es9p !== "asn1") throw new UsageError(`expected json or asn1 for --es9p, got "${es9p}"`);
+  const at = new Map(places.map(place));
+  if (es9p === undefined && file === undefined && at.size === 0) return {};
+  const trust = file === undefined ? undefined : misuse(() => certificatesIn(readFileSync(file)));
+  return { es9p: httpsEs9p({ ...(trust && { trust }), resolve: (address) => at.get(address.toLowerCase()) ?? address }), es9pBinding: es9p ?? "json" };
+}
+
+function place(text: string): [string, string] {
+  const [, name = "", at = ""] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name === "") throw new UsageError(`expected NAME=HOST:PORT for --smdp-at, got "${text}"`);
+  address("smdp-at", at);
+  return [name.toLowerCase(), at];
+}
+
+/** DER of all certificates in a PEM file, or of the one in a DER file. Throws TypeError when there is none. */
+function certificatesIn(file: Buffer): Uint8Array[] {
+  const blocks = file.toString("latin1").match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g);
+  return (blocks ?? [file]).map((block) => new Uint8Array(new X509Certificate(block).raw));
 }
 
 /** Devices and packages of the state file, then those of the command line. Packages are queued only for a state that is new. */
@@ -158,6 +195,7 @@ function writeState(file: string, eim: Eim): void {
 function narrate(entry: AuditEntry, io: Io): void {
   const answer = entry.status === 0 ? "no answer" : `${entry.status} (${entry.response.length / 2} octets)`;
   io.err(`${(entry.time / 1000).toFixed(3)} s ${entry.eid ?? "(no EID)"} ${entry.function} (${entry.request.length / 2} octets) -> ${answer} ${entry.verdict}${entry.reason === "" ? "" : `: ${entry.reason}`}`);
+  for (const { address: at, function: name, status, outcome } of entry.es9p ?? []) io.err(`  ${at} ${name} -> ${status}: ${outcome}`);
   for (const warning of entry.warnings) io.err(`  warning: ${warning}`);
 }
 

@@ -124,20 +124,56 @@ const eimPackageResult = (): Schema =>
   choice([euiccPackageResult(), eprAndNotifications(), ipaEuiccDataResponse(), profileDownloadTriggerResult(), c(0, [p(0, optional), integer()])]);
 const provideEimPackageResult = (): Schema => c(80, [identity(optional), eimPackageResult()]);
 
-/** EsipaMessageFromIpaToEim, by tag; the download functions and inject mode are left out. */
+const oneTimeKey = (place?: Place): Schema => primitive(APPLICATION, 73, place);
+const flag = (place: Place = {}): Schema => new asn1js.Boolean({ optional: place.optional ?? false });
+
+const ctxParams1 = (): Schema => c(0, [p(0, optional), c(1, [p(0), c(1, []), p(2, optional)])]);
+const euiccSigned1 = (): Schema => sequence([p(0), p(3), p(4), c(34, []), ctxParams1()]);
+const compactEuiccSigned1 = (): Schema => c(0, [p(4), c(2, [ctxParams1()], optional)]);
+const authenticateServerResponse = (): Schema =>
+  c(56, [
+    choice([
+      c(0, [euiccSigned1(), signature(), certificate(), certificate()]),
+      c(1, [p(0), integer()]),
+      c(2, [choice([euiccSigned1(), compactEuiccSigned1()]), signature(), c(1, certificateMembers(), optional), c(2, certificateMembers(), optional)]),
+    ]),
+  ]);
+const prepareDownloadResponse = (): Schema =>
+  c(33, [
+    choice([
+      c(0, [sequence([p(0), oneTimeKey(), octets(optional)]), signature()]),
+      c(1, [p(0), integer()]),
+      c(2, [sequence([oneTimeKey(optional), octets(optional)]), signature()]),
+    ]),
+  ]);
+const cancelSessionResponse = (): Schema => c(1, [choice([c(0, [sequence([p(0), p(1), p(2)]), signature()]), p(1), c(2, [sequence([p(0, optional)]), signature()])])]);
+
+/** EsipaMessageFromIpaToEim, by tag; inject mode is left out. */
 export const FROM_IPA: Readonly<Record<number, () => Schema>> = {
   0xbf4f: () => c(79, [identity(), p(0, optional), p(1, optional), p(2, optional)]),
   0xbf50: provideEimPackageResult,
   0xbf3d: () => c(61, [choice([c(0, [pendingNotification()]), provideEimPackageResult()])]),
+  0xbf39: () => c(57, [p(1), p(3, optional), c(32, [], optional), p(2, optional)]),
+  0xbf3b: () => c(59, [p(0), authenticateServerResponse()]),
+  0xbf3a: () => c(58, [p(0), prepareDownloadResponse()]),
+  0xbf41: () => c(65, [p(0), cancelSessionResponse()]),
 };
+
+const serverSigned1 = (): Schema => sequence([p(0), p(1), p(3), p(4)]);
+const initiateAuthenticationOk = (): Schema =>
+  c(0, [p(0, optional), serverSigned1(), signature(), octets(), certificate(), text(optional), c(2, [ctxParams1()], optional)]);
+const authenticateClientOkDp = (): Schema =>
+  c(0, [p(0, optional), c(37, [], optional), sequence([p(0), flag(), oneTimeKey(optional)]), signature(), certificate(), octets(optional)]);
+const authenticateClientOkDs = (): Schema =>
+  c(1, [p(0), c(84, [c(0, [choice([p(0), p(1), c(2, [p(0, optional)])])], optional), p(2, optional)], optional)]);
 
 /** EsipaMessageFromEimToIpa, by tag. */
 export const FROM_EIM: Readonly<Record<number, () => Schema>> = {
   0xbf4f: () => c(79, [choice([euiccPackageRequest(), ipaEuiccDataRequest(), profileDownloadTriggerRequest(), integer()])]),
   0xbf50: () => c(80, [choice([eimAcknowledgements(), sequence([]), integer()])]),
-  0xbf39: () => c(57, [choice([c(0, []), p(1)])]),
-  0xbf3b: () => c(59, [choice([c(0, []), c(1, []), p(2)])]),
-  0xbf3a: () => c(58, [choice([c(0, []), p(1)])]),
+  0xbf39: () => c(57, [choice([initiateAuthenticationOk(), p(1)])]),
+  0xbf3b: () => c(59, [choice([authenticateClientOkDp(), authenticateClientOkDs(), p(2)])]),
+  0xbf3a: () => c(58, [choice([c(0, [p(0, optional), c(54, [])]), p(1)])]),
   0xbf41: () => c(65, [choice([c(0, []), p(1)])]),
 };
 

@@ -36,6 +36,7 @@ export const CONTROL_HELP = [
   "POST /devices/EID/packages        queue a package (see PACKAGES)",
   "GET  /devices/EID/results         results accepted, each once",
   "GET  /devices/EID/notifications   notifications taken, each once",
+  "GET  /outbox                      notifications that wait for their SM-DP+",
   "GET  /audit                       every exchange",
 ].join("\n");
 
@@ -78,6 +79,7 @@ function route(eim: Eim, method: string, path: string, body: Uint8Array, options
 
 function handlersOf(eim: Eim, path: string, options: ControlOptions): Readonly<Record<string, Handler>> | undefined {
   if (path === "/audit") return { GET: () => ok(eim.seen) };
+  if (path === "/outbox") return { GET: () => ok(eim.outbox()) };
   if (path === "/devices") return { GET: () => ok(eim.devices.map((eid) => summary(eim.device(eid)))), POST: (body) => register(eim, body, options) };
   const [, eid, part] = /^\/devices\/([^/]+)(?:\/(packages|results|notifications))?$/.exec(path) ?? [];
   if (eid === undefined) return undefined;

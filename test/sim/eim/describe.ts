@@ -7,6 +7,7 @@
 import { fromHex } from "../core/bytes.js";
 import { SimError } from "../core/errors.js";
 import { eco, IPA_EUICC_DATA, psmo, type Command, type DataRequest, type DownloadTrigger, type PackageContent, type ProfileSearch } from "./packages.js";
+import type { DownloadHandling } from "./download-data.js";
 import type { QueueOptions } from "./queue.js";
 
 /** A description that can't be read. `detail`: expected, got. */
@@ -52,7 +53,7 @@ function readContent(kind: string, value: unknown): PackageContent {
     case "ipaEuiccDataRequest":
       return { kind: "ipaEuiccDataRequest", request: readDataRequest(value) };
     case "profileDownloadTriggerRequest":
-      return { kind: "profileDownloadTriggerRequest", trigger: readTrigger(value) };
+      return readDownload(value);
     default:
       return { kind: "raw", der: hex(value, "raw") };
   }
@@ -129,9 +130,29 @@ function readNotificationSearch(value: unknown, where: string): NonNullable<Data
   return { event: list(event, `${where}.event`).map((bit) => whole(bit, `${where}.event`)) };
 }
 
-function readTrigger(value: unknown): DownloadTrigger {
+function readDownload(value: unknown): PackageContent {
   const where = "profileDownloadTriggerRequest";
-  const given = object(value, where, ["activationCode", "contactDefaultSmdp", "contactSmds"]);
+  const { handling, ...trigger } = object(value, where, ["activationCode", "contactDefaultSmdp", "contactSmds", "handling"]);
+  const read = optional(handling, `${where}.handling`, readHandling);
+  return { kind: "profileDownloadTriggerRequest", trigger: readTrigger(trigger, where), ...(read && { handling: read }) };
+}
+
+function readHandling(value: unknown, where: string): DownloadHandling {
+  const given = object(value, where, ["activationCode", "confirmationCode", "ctxParams1", "verifyMetadata", "allowedPprs", "sendMetadata", "omitTransactionId", "ciPkIdOctets"]);
+  const at = <T>(name: string, read: (item: unknown, where: string) => T): Record<string, T> => (given[name] === undefined ? {} : { [name]: read(given[name], `${where}.${name}`) });
+  return {
+    ...at("activationCode", string),
+    ...at("confirmationCode", string),
+    ...at("ctxParams1", flag),
+    ...at("verifyMetadata", flag),
+    ...at("allowedPprs", (item, place) => list(item, place).map((bit) => whole(bit, place))),
+    ...at("sendMetadata", flag),
+    ...at("omitTransactionId", flag),
+    ...at("ciPkIdOctets", whole),
+  };
+}
+
+function readTrigger(given: Json, where: string): DownloadTrigger {
   const activationCode = optional(given.activationCode, `${where}.activationCode`, string);
   const contactDefaultSmdp = optional(given.contactDefaultSmdp, `${where}.contactDefaultSmdp`, flag);
   const contactSmds = optional(given.contactSmds, `${where}.contactSmds`, (item, at) => (typeof item === "string" ? item : flag(item, at)));

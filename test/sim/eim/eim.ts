@@ -1,12 +1,13 @@
 /**
  * The simulated eIM (SGP.32 v1.2 2.2, 5.14): a pure machine from one ESipa request to one answer. No sockets, no timers: the link carries them out.
  * Strict about what comes in; everything that it refuses it refuses by name, in the audit log (`seen`).
- * Left out: relay of downloads and notifications to an SM-DP+, inject mode, the JSON binding.
+ * With a way to SM-DP+ and SM-DS (`es9p`) it relays downloads and notifications. Left out: inject mode, the JSON binding of ESipa.
  */
 import { toHex } from "../core/bytes.js";
 import type { Clock } from "../core/clock.js";
 import { SimError } from "../core/errors.js";
 import type { EsipaRequest, EsipaResponse } from "../core/http.js";
+import { chain, drive, type Maybe, type Steps } from "../core/maybe.js";
 import { Rng } from "../core/rng.js";
 import { TlvError } from "../codec/tlv.js";
 import type { Curve } from "../pki/keys.js";
@@ -15,8 +16,10 @@ import { memoryIn, peek, type Behaviour, type BehaviourContext } from "./behavio
 import { answer, openRequest, refusal } from "./binding.js";
 import { euiccKey } from "./certificates.js";
 import { eimConfigurationData, EimIdType, type ConfigurationOptions } from "./configuration.js";
-import type { Core, Identity, Notes, Policy } from "./core.js";
-import { FUNCTIONS } from "./functions/index.js";
+import { newNotes, type Core, type Identity, type Notes, type Policy } from "./core.js";
+import type { Es9p, Es9pBinding } from "./download-es9p.js";
+import { deliver, deliverAll, outbox } from "./download-relay.js";
+import { FUNCTIONS, type EsipaFunction } from "./functions/index.js";
 import { eidBytes } from "./identifiers.js";
 import type { Command, PackageContent } from "./packages.js";
 import { enqueue, type QueueOptions } from "./queue.js";
@@ -38,6 +41,10 @@ export interface EimOptions {
   /** For eimTransactionIds. Default 0. */
   readonly seed?: number;
   readonly policy?: Partial<Policy>;
+  /** The way to SM-DP+ and SM-DS. Absent: this eIM relays nothing. */
+  readonly es9p?: Es9p;
+  /** How it speaks ES9+. Default "json". */
+  readonly es9pBinding?: Es9pBinding;
 }
 
 export interface DeviceOptions {
@@ -66,10 +73,11 @@ export class Eim {
       signKey: options.sign.key,
       signCertificate: options.sign.certificate,
       ...(options.tls && { tlsCertificate: options.tls.certificate }),
+      ...(options.es9p && { es9p: { door: options.es9p, binding: options.es9pBinding ?? "json" } }),
       policy: { missingEid: "match", unverifiable: "accept", adminProtocol: "gsma/rsp/v2.1.0", ...options.policy },
     };
     const state: EimState = { rng: new Rng(options.seed ?? 0).state, nextPackage: 1, devices: new Map(), audit: [], behaviours: [], counters: new Map() };
-    this.#core = { identity, state, now: () => options.clock.now() };
+    this.#core = { identity, state, delivering: new Set(), now: () => options.clock.now() };
   }
 
   get eimId(): string {
@@ -80,9 +88,9 @@ export class Eim {
     return this.#core.identity.fqdn;
   }
 
-  /** EimConfigurationData (tag 30) that associates this eIM with a card (types 4.2). */
+  /** EimConfigurationData (tag 30) that associates this eIM with a card (types 4.2); with indirectProfileDownload where it relays, unless told otherwise. */
   configurationData(options: ConfigurationOptions = {}): Uint8Array {
-    return eimConfigurationData(this.#core.identity, options);
+    return eimConfigurationData(this.#core.identity, { indirectProfileDownload: this.#core.identity.es9p !== undefined, ...options });
   }
 
   /** Registers a device. Throws SimError "device" when it is known already or its certificates don't hold. */
@@ -140,6 +148,19 @@ export class Eim {
     return [...this.#core.state.devices.values()].flatMap((device) => device.notifications.filter((record) => record.receiver === receiver));
   }
 
+  /** Notifications that wait for their receiver, in order of arrival per device. */
+  outbox(receiver?: string): readonly NotificationRecord[] {
+    return [...this.#core.state.devices.values()].flatMap(outbox).filter((record) => receiver === undefined || record.receiver === receiver);
+  }
+
+  /** Tries once more to deliver all that waits, also what was rejected before. */
+  flush(): Maybe<void> {
+    const notes = newNotes();
+    return chain(deliverAll(this.#core, notes), () => {
+      if (notes.es9p.length > 0) this.#record("ES9+.HandleNotification", notes, { request: "", status: 0, response: "", verdict: "ok", behaviours: [] });
+    });
+  }
+
   /** Every exchange so far. */
   get seen(): readonly AuditEntry[] {
     return this.#core.state.audit;
@@ -167,59 +188,76 @@ export class Eim {
     this.#core.state = copyState(state);
   }
 
-  /** Answers one ESipa request. Pure but for the eIM's own state; never throws for what a peer sends. */
+  /**
+   * Answers one ESipa request. Pure but for the eIM's own state; never throws for what a peer sends.
+   * Throws SimError "later" when its es9p answers later: then `exchange` is to be used.
+   */
   handle(request: EsipaRequest): EsipaResponse {
-    const { tag, eid } = peek(request.body);
-    const notes: Notes = { reason: "", warnings: [] };
-    const used = this.#used(tag, eid);
-    let verdict: AuditEntry["verdict"] = "behaviour";
-    const respond = (index: number, asked: EsipaRequest): EsipaResponse => {
-      const entry = used[index];
-      if (entry === undefined) {
-        const own = this.#answer(asked, notes);
-        verdict = own.verdict;
-        return own.response;
-      }
-      const [behaviour, context] = entry;
-      const changed = behaviour.request?.(asked, context) ?? asked;
-      const response = behaviour.answer?.(changed, context) ?? respond(index + 1, changed);
-      return behaviour.response?.(response, context) ?? response;
-    };
-    const response = respond(0, request);
-    const who = notes.eid ?? eid;
-    this.#core.state.audit.push({
-      time: this.#core.now(),
-      ...(who !== undefined && { eid: who }),
-      function: tag === undefined ? "none" : FUNCTIONS.get(tag)?.name ?? tagText(tag),
-      request: toHex(request.body),
-      status: response.drop === true || response.silent === true ? 0 : response.status,
-      response: toHex(response.body),
-      verdict,
-      reason: notes.reason,
-      warnings: notes.warnings,
-      behaviours: used.map(([behaviour]) => behaviour.name),
-    });
+    const response = this.exchange(request);
+    if (response instanceof Promise) throw new SimError("later", "the SM-DP+ answers later: use exchange() in place of handle()");
     return response;
   }
 
-  #answer(request: EsipaRequest, notes: Notes): { response: EsipaResponse; verdict: "ok" | "refused" } {
-    const { identity } = this.#core;
+  /** As handle: at once, or later where a server has to be asked that answers later. */
+  exchange(request: EsipaRequest): Maybe<EsipaResponse> {
+    const { tag, eid } = peek(request.body);
+    const notes = newNotes();
+    const used = this.#used(tag, eid);
+    let verdict: AuditEntry["verdict"] = "behaviour";
+    const respond = (index: number, asked: EsipaRequest): Maybe<EsipaResponse> => {
+      const entry = used[index];
+      if (entry === undefined) {
+        return chain(drive(this.#answer(asked, notes)), (own) => {
+          verdict = own.verdict;
+          return own.response;
+        });
+      }
+      const [behaviour, context] = entry;
+      const changed = behaviour.request?.(asked, context) ?? asked;
+      return chain(behaviour.answer?.(changed, context) ?? respond(index + 1, changed), (response) => behaviour.response?.(response, context) ?? response);
+    };
+    return chain(respond(0, request), (response) => {
+      const who = notes.eid ?? eid;
+      if (who !== undefined) notes.eid = who;
+      this.#record(tag === undefined ? "none" : FUNCTIONS.get(tag)?.name ?? tagText(tag), notes, {
+        request: toHex(request.body),
+        status: response.drop === true || response.silent === true ? 0 : response.status,
+        response: toHex(response.body),
+        verdict,
+        behaviours: used.map(([behaviour]) => behaviour.name),
+      });
+      return response;
+    });
+  }
+
+  #record(name: string, notes: Notes, entry: Omit<AuditEntry, "time" | "eid" | "function" | "reason" | "warnings" | "es9p">): void {
+    const { eid, reason, warnings, es9p } = notes;
+    this.#core.state.audit.push({ time: this.#core.now(), ...(eid !== undefined && { eid }), function: name, ...entry, reason, warnings, ...(es9p.length > 0 && { es9p }) });
+  }
+
+  /** The eIM's own answer; notifications that it took over go on to their receivers before it leaves. */
+  *#answer(request: EsipaRequest, notes: Notes): Steps<Own> {
+    const own = yield* this.#take(request, notes);
+    if (own.delivers && notes.eid !== undefined) yield* deliver(this.#core, notes.eid, notes);
+    if (notes.delayMs === 0) return own;
+    return { ...own, response: { ...own.response, delayMs: notes.delayMs } };
+  }
+
+  *#take(request: EsipaRequest, notes: Notes): Steps<Own> {
+    const { adminProtocol } = this.#core.identity.policy;
     const before = copyDevices(this.#core.state.devices);
-    let error: EsipaFunctionError;
+    let esipa: EsipaFunction | undefined;
     try {
       const message = openRequest(request, notes.warnings);
-      const esipa = FUNCTIONS.get(message.tag);
+      esipa = FUNCTIONS.get(message.tag);
       if (esipa === undefined) throw new BadRequest(`body: no ESipa function has tag ${tagText(message.tag)}`, "SGP.32 v1.2 6.3");
-      error = esipa.error;
-      return { response: answer(esipa.handle(this.#core, message, notes), identity.policy.adminProtocol), verdict: "ok" };
+      const body = "relay" in esipa ? yield* esipa.relay(this.#core, message, notes) : esipa.handle(this.#core, message, notes);
+      return { response: answer(body, adminProtocol), verdict: "ok", delivers: "delivers" in esipa };
     } catch (cause) {
-      // What is refused leaves no trace but the audit log.
-      this.#core.state.devices = before;
+      // What is refused leaves no trace but the audit log; a relay sees to that itself, as the state may have gone on while a server was asked.
+      if (esipa === undefined || !("relay" in esipa)) this.#core.state.devices = before;
       notes.reason = (cause as Error).message;
-      if (cause instanceof FunctionError && error) return { response: answer(error(cause.number), identity.policy.adminProtocol), verdict: "refused" };
-      if (cause instanceof TlvError) return { response: refusal(new BadRequest(cause.message, "X.690"), identity.policy.adminProtocol), verdict: "refused" };
-      if (cause instanceof BadRequest) return { response: refusal(cause, identity.policy.adminProtocol), verdict: "refused" };
-      throw cause;
+      return { response: refusalOf(cause, esipa, adminProtocol), verdict: "refused", delivers: false };
     }
   }
 
@@ -242,7 +280,19 @@ export class Eim {
   }
 }
 
-type EsipaFunctionError = ((code: number) => Uint8Array) | undefined;
+interface Own {
+  readonly response: EsipaResponse;
+  readonly verdict: "ok" | "refused";
+  readonly delivers: boolean;
+}
+
+/** The answer to what was thrown; anything that is no refusal is a defect of ours, and is thrown on. */
+function refusalOf(cause: unknown, esipa: EsipaFunction | undefined, adminProtocol: string): EsipaResponse {
+  if (cause instanceof FunctionError && esipa?.error !== undefined) return answer(esipa.error(cause.number), adminProtocol);
+  if (cause instanceof TlvError) return refusal(new BadRequest(cause.message, "X.690"), adminProtocol);
+  if (cause instanceof BadRequest) return refusal(cause, adminProtocol);
+  throw cause;
+}
 
 function contentOf(content: Command | readonly Command[] | PackageContent): PackageContent {
   if ("kind" in content) return content;

@@ -40,8 +40,8 @@ export interface RunningServer {
 export function serveEim(eim: Eim, options: ServerOptions = {}): Promise<RunningServer> {
   const listener: RequestListener = (incoming, outgoing) => {
     readBody(incoming, BODY_LIMIT).then(
-      (body) => {
-        const response = eim.handle(requestOf(incoming, body));
+      async (body) => {
+        const response = await eim.exchange(requestOf(incoming, body));
         options.onExchange?.();
         reply(outgoing, response, options);
       },

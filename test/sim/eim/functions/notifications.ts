@@ -1,30 +1,44 @@
 /**
  * What an eIM does with a PendingNotification (SGP.32 v1.2 3.7; procedures 16): find whose it is, verify the eUICC's signature, keep it once per
- * (EID, seqNumber), in full form, for its receiver. The relay to the SM-DP+ itself is not here.
+ * (EID, seqNumber), in full form, for its receiver. The relay to the SM-DP+ itself is download-relay.ts's.
  */
 import { toHex } from "../../core/bytes.js";
 import { tlv, type Tlv } from "../../codec/tlv.js";
 import { verify } from "../../pki/keys.js";
 import { certificateEid, keyFromCertificates, type EuiccKey } from "../certificates.js";
 import type { Core, Notes } from "../core.js";
+import { expandInstallationResult } from "../download-compact.js";
 import { eidDigits } from "../identifiers.js";
 import { readPendingNotification, type PendingNotification } from "../notification.js";
-import { BadRequest } from "../refusal.js";
+import { BadRequest, FunctionError } from "../refusal.js";
 import type { DeviceState, NotificationRecord } from "../state.js";
+import { noteInstallation } from "./download-result.js";
 
 const SECTION = "SGP.32 v1.2 3.7";
 
 /** Takes one notification, of `device` or of the device that it proves to be of. Returns its sequence number. Throws BadRequest. */
 export function takeNotification(core: Core, device: DeviceState | undefined, item: Tlv, notes: Notes): number {
-  const notification = readPendingNotification(item, notes.warnings);
+  const full = item.tag === 0xa0 ? expand(core, item) : item;
+  const notification = readPendingNotification(full, notes.warnings);
   const owner = device ?? ownerOf(core, notification);
   if (notification.eid !== undefined && eidDigits(notification.eid) !== owner.eid) {
     throw new BadRequest(`the notification names EID ${toHex(notification.eid)}, expected ${owner.eid}`, SECTION);
   }
   notes.eid = owner.eid;
   const verified = verifyNotification(core, owner, notification, notes);
-  keep(core, owner, notification, verified, notes);
+  keep(core, owner, notification, verified, notes, item.tag !== full.tag);
+  noteInstallation(core, owner, notification, verified);
   return notification.seqNumber;
+}
+
+/** A compact PIR in full, if its session is known; else as it is, to be refused by name. Throws BadRequest. */
+function expand(core: Core, item: Tlv): Tlv {
+  try {
+    return expandInstallationResult(core.state.devices.values(), item) ?? item;
+  } catch (cause) {
+    if (!(cause instanceof FunctionError)) throw cause;
+    throw new BadRequest(cause.message, SECTION);
+  }
 }
 
 /** Takes a list; what is refused is named in the warnings and not acknowledged. Returns the numbers to acknowledge. */
@@ -54,6 +68,8 @@ function ownerOf(core: Core, notification: PendingNotification): DeviceState {
   }
   const proven = devices.find((device) => device.publicKey && verify(device.curve, device.publicKey, notification.signed, notification.signature));
   if (proven !== undefined) return proven;
+  const session = devices.find((device) => device.download !== undefined && device.download.transactionId === notification.installation?.transactionId);
+  if (session !== undefined) return session;
   const unknown = devices.filter((device) => device.publicKey === undefined);
   if (unknown.length === 1) return unknown[0] as DeviceState;
   throw new BadRequest(`the ${notification.form} carries no EID, and no registered eUICC's key verifies it`, SECTION);
@@ -79,7 +95,8 @@ function keyOf(device: DeviceState, notification: PendingNotification): EuiccKey
   return device.publicKey && { curve: device.curve, publicKey: device.publicKey };
 }
 
-function keep(core: Core, device: DeviceState, notification: PendingNotification, verified: boolean, notes: Notes): void {
+/** Keeps a notification once, for its receiver. Throws BadRequest when its number is another's. */
+export function keep(core: Core, device: DeviceState, notification: PendingNotification, verified: boolean, notes: Notes, compact = false): void {
   const identity = toHex(notification.signed) + toHex(notification.signature);
   const known = device.notifications.find((record) => record.seqNumber === notification.seqNumber);
   if (known !== undefined) {
@@ -87,7 +104,7 @@ function keep(core: Core, device: DeviceState, notification: PendingNotification
     device.notifications = device.notifications.map((record) => (record === known ? { ...known, resent: known.resent + 1 } : record));
     return;
   }
-  if (device.results.some((result) => result.seqNumber === notification.seqNumber)) {
+  if (device.results.some((result) => result.kind === "euiccPackageResult" && result.seqNumber === notification.seqNumber)) {
     throw new BadRequest(`seqNumber ${notification.seqNumber} is that of an eUICC Package Result`, SECTION);
   }
   const before = device.notifications.filter((record) => record.receiver === notification.receiver);
@@ -100,11 +117,14 @@ function keep(core: Core, device: DeviceState, notification: PendingNotification
     receiver: notification.receiver,
     ...(notification.iccid !== undefined && { iccid: notification.iccid }),
     verified,
-    compact: notification.form === "compactOtherSignedNotification",
+    compact: compact || notification.form === "compactOtherSignedNotification",
     inOrder,
     resent: 0,
     ...(notification.installation && { installation: notification.installation }),
     relayed: fullForm(device, notification),
+    delivered: false,
+    rejected: false,
+    attempts: 0,
     identity,
   };
   device.notifications = [...device.notifications, record];
