@@ -5,7 +5,7 @@ import { equal, utf8 } from "../core/bytes.js";
 import { integer, readOne, tlv, type Tlv } from "../codec/tlv.js";
 import { chainFor, refuse } from "./context.js";
 import { addEim, checkAddable, eimById, EimCode, eimKey, inRange, member, readEimConfiguration, reason, tokenObject, type EimRequest } from "./eim-config.js";
-import { outcome, type CommandHandler, type Execution, type Outcome } from "./package.js";
+import { outcome, type CommandHandler, type Execution, type Outcome } from "./execution.js";
 import type { Eim, EimMember } from "./state.js";
 
 enum Code {

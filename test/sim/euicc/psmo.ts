@@ -6,7 +6,7 @@ import { find, must, readAll, tlv, TlvError, type Tlv } from "../codec/tlv.js";
 import { catBusy, note } from "./context.js";
 import { rules } from "./info.js";
 import { raise } from "./notifications.js";
-import { outcome, type CommandHandler, type Execution, type Outcome } from "./package.js";
+import { outcome, type CommandHandler, type Execution, type Outcome } from "./execution.js";
 import { profileInfoError, profileInfoList } from "./profiles.js";
 import { NotificationEvent, Ppr, type Profile } from "./state.js";
 import { setDefaultDpAddress, setImmediateEnable } from "./switching.js";
