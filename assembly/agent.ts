@@ -171,7 +171,7 @@ function main(at: u32, r: i32): void {
     case 19: {
       let wait = untilUnparked(untilDue(R.eims ? 0xffffffff : S.pollPeriod));
       if (S.watch && S.watchUntil - R.seconds < wait) wait = S.watchUntil - R.seconds;
-      return sleep(16, wait ? wait : 1, S.watch ? Flag.None : Flag.Idle);
+      return sleep(16, wait ? wait : 1, S.watch && !S.rollbackTries ? Flag.None : Flag.Idle);
     }
     default: // the card failed: reset it after a while
       S.cardSick = 1;
@@ -210,8 +210,8 @@ function afterSession(): void {
     wait = backoff(fails);
     if (fails < 31) fails++;
     if (outcome == Status.HttpServer && S.retryAfter) wait = S.retryAfter;
-    // while a rollback may be needed, the result is tried again and again
-    if (S.watch && entryHash(e) == R.journalHash && wait > 15) wait = 15;
+    // until the watch time is over, the result is tried again and again
+    if (S.watch && !S.rollbackTries && entryHash(e) == R.journalHash && wait > 15) wait = 15;
     if (outcome <= Status.CardSw) S.cardSick = 1;
   }
   setFails(e, fails);

@@ -8,12 +8,18 @@ import type { ConfigurationOptions, EimOptions } from "./eim/index.js";
 import type { EuiccOptions, ProfileOptions } from "./euicc/index.js";
 import type { HttpIdentity } from "./core/esipa-http.js";
 import { makePki, type Pki, type PkiOptions } from "./pki/pki.js";
+import type { SmdpOptions } from "./smdp/index.js";
+import type { SmdsOptions } from "./smds/index.js";
 
 /** One eIM of the world. */
 export interface WorldEim extends Partial<Omit<EimOptions, "sign" | "tls" | "clock">> {
   /** How the card holds it; null: the card does not know it. */
   readonly association?: ConfigurationOptions | null;
 }
+
+/** One SM-DP+ of the world; what is left out is the world's own. */
+export type WorldSmdp = Partial<Omit<SmdpOptions, "pki" | "clock">>;
+export type WorldSmds = Partial<Omit<SmdsOptions, "pki" | "clock">>;
 
 export interface WorldOptions {
   /** All chance of the world; the same seed gives the same run. Default 1. */
@@ -24,6 +30,12 @@ export interface WorldOptions {
   readonly profiles?: readonly ProfileOptions[];
   /** Default: one, eim.example.com. Names must be in the TLS certificate of `pki`; makePki knows those of the options. */
   readonly eims?: readonly WorldEim[];
+  /** SM-DP+ to which the eIMs relay: the first one is smdp.example.com. Default: none, and the eIMs relay nothing. */
+  readonly smdps?: readonly WorldSmdp[];
+  /** SM-DS, likewise: the first one is the card's root SM-DS, lpa.ds.example.com. */
+  readonly smds?: readonly WorldSmds[];
+  /** Milliseconds of one round trip between eIM and SM-DP+ (default 20). */
+  readonly es9pLatencyMs?: number;
   /** Further options of the card. */
   readonly euicc?: Omit<EuiccOptions, "pki" | "profiles" | "eims">;
   /** Configuration of the agent, over the world's own. */
@@ -47,6 +59,7 @@ export interface WorldOptions {
 
 export const EIM_FQDN = "eim.example.com";
 export const SMDP_ADDRESS = "smdp.example.com";
+export const SMDS_ADDRESS = "lpa.ds.example.com";
 
 /** ICCID of 19 digits with its Luhn digit, for the n-th profile of a world. */
 export function iccid(n: number): string {

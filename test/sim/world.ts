@@ -10,10 +10,13 @@ import { Rng } from "./core/rng.js";
 import { Trace, type Entry } from "./core/trace.js";
 import { Eim, type Behaviour, type EimOptions, type EimState } from "./eim/index.js";
 import { Euicc, iccidDigits } from "./euicc/index.js";
-import { VirtualLink, type VirtualLinkState, type VirtualServer } from "./link/index.js";
+import { VirtualLink, type VirtualEs9p, type VirtualLinkState, type VirtualServer } from "./link/index.js";
 import { Modem, type ModemState } from "./modem/index.js";
 import type { Pki } from "./pki/pki.js";
 import { RealWorldLink } from "./real-link.js";
+import type { Smdp } from "./smdp/index.js";
+import type { Smds } from "./smds/index.js";
+import { Servers, type ServersSnapshot } from "./world-servers.js";
 import { defaultProfiles, EIM_FQDN, sharedPki, shippedAgent, type WorldOptions } from "./world-options.js";
 
 /** When a run ends. */
@@ -95,6 +98,7 @@ export interface WorldSnapshot {
   readonly uicc: ReturnType<RawUicc["snapshot"]>;
   readonly eims: readonly EimState[];
   readonly behaviours: readonly (readonly Behaviour[])[];
+  readonly servers: ServersSnapshot;
   readonly modem: ModemState;
   readonly link: VirtualLinkState | null;
   readonly store: Map<number, Uint8Array>;
@@ -116,6 +120,7 @@ export class World {
   readonly host: Host;
   /** Faults of the way to the eIMs; over real sockets there are none to order. */
   readonly link: VirtualLink;
+  readonly #servers: Servers;
   readonly #real: RealWorldLink | undefined;
   readonly #uicc: RawUicc;
   readonly #clock: WorldClock;
@@ -131,6 +136,7 @@ export class World {
     this.rng = new Rng(this.seed);
     const eims = options.eims ?? [{}];
     this.pki = options.pki ?? sharedPki({ seed: "world", eimFqdns: [...new Set(eims.map((eim) => eim.fqdn ?? EIM_FQDN))] });
+    this.#servers = new Servers(options, this.pki, this.#clock, (text) => this.note(text));
     this.eims = eims.map(({ association: _association, ...eim }, index) => this.#makeEim({ seed: this.seed + index, ...eim }));
     this.euicc = new Euicc({
       ...options.euicc,
@@ -157,6 +163,28 @@ export class World {
     const [first] = this.eims;
     if (first === undefined) throw new ScenarioError("world", "this world has no eIM");
     return first;
+  }
+
+  /** SM-DP+ of this world. */
+  get smdps(): readonly Smdp[] {
+    return this.#servers.smdps;
+  }
+
+  /** The first SM-DP+. */
+  get smdp(): Smdp {
+    const [first] = this.#servers.smdps;
+    if (first === undefined) throw new ScenarioError("world", "this world has no SM-DP+");
+    return first;
+  }
+
+  /** SM-DS of this world. */
+  get smds(): readonly Smds[] {
+    return this.#servers.smds;
+  }
+
+  /** Faults of the way from the eIMs to SM-DP+ and SM-DS. */
+  get es9p(): VirtualEs9p {
+    return this.#servers.es9p;
   }
 
   get eid(): string {
@@ -236,7 +264,8 @@ export class World {
   snapshot(): WorldSnapshot {
     return {
       clock: this.#clock.at, rng: [...this.rng.state], own: { ...this.#own }, euicc: this.euicc.snapshot(), uicc: this.#uicc.snapshot(),
-      eims: this.eims.map((eim) => eim.snapshot()), behaviours: this.eims.map((eim) => [...(eim as TrackedEim).used]), modem: this.modem.snapshot(),
+      eims: this.eims.map((eim) => eim.snapshot()), behaviours: this.eims.map((eim) => [...(eim as TrackedEim).used]),
+      servers: this.#servers.snapshot(), modem: this.modem.snapshot(),
       link: this.link.snapshot(), store: this.store.snapshot(), host: this.host.snapshot(), trace: this.trace.entries.slice(),
     };
   }
@@ -249,6 +278,7 @@ export class World {
     this.euicc.restore(from.euicc);
     this.#uicc.restore(from.uicc);
     this.eims.forEach((eim, index) => this.#restoreEim(eim as TrackedEim, from.eims[index] as EimState, from.behaviours[index] ?? []));
+    this.#servers.restore(from.servers);
     this.modem.restore(from.modem);
     if (from.link !== null) this.link.restore(from.link);
     this.store.restore(from.store);
@@ -336,7 +366,8 @@ export class World {
   }
 
   #makeEim(options: Partial<EimOptions>): TrackedEim {
-    const eim = new TrackedEim({ fqdn: EIM_FQDN, ...options, sign: this.pki.eimSign, tls: this.pki.eimTls, clock: this.#clock });
+    const es9p = this.#servers.any ? { es9p: this.#servers.es9p } : {};
+    const eim = new TrackedEim({ fqdn: EIM_FQDN, ...es9p, ...options, sign: this.pki.eimSign, tls: this.pki.eimTls, clock: this.#clock });
     eim.addDevice({ eid: this.pki.eid, ciCertificates: [this.pki.ci.certificate], eumCertificate: this.pki.eum.certificate, euiccCertificate: this.pki.euicc.certificate });
     return eim;
   }

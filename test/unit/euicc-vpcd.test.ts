@@ -125,7 +125,7 @@ describe("tinyipa euicc", () => {
     const misuses: [string[], RegExp][] = [
       [[], /expected --vpcd HOST:PORT, got none/],
       [["--vpcd", "nowhere"], /got "nowhere"/],
-      [["--vpcd", "h:1", "--curve", "P-999"], /--curve to be one of P-256, brainpool.*got P-999/],
+      [["--vpcd", "h:1", "--curve", "P-999"], /expected P-256 or brainpoolP256r1 for --curve, got "P-999"/],
       [["--vpcd", "h:1", "--quirk", "x"], /--quirk to be one of/],
       [["--vpcd", "h:1", "--profile", "12"], /ICCID of 19 or 20 digits/],
       [["--vpcd", "h:1", "--eim", "e=nothing.der"], /no such file/],

@@ -6,6 +6,7 @@ import { equal, fromHex, toHex } from "../core/bytes.js";
 import { tlv } from "../codec/tlv.js";
 import type { Apdu, Reply } from "./apdu.js";
 import { enabledProfile, StatusWord, type Context } from "./context.js";
+import { channelLost } from "./download/session.js";
 import { isdrFci } from "./info.js";
 import { EMPTY, openChannel, type Channel } from "./state.js";
 
@@ -50,11 +51,13 @@ function close(ctx: Context, number: number): Reply {
   if (number === 0 || number > 19) throw new StatusWord(0x6a86, `channel ${number} can not be closed`);
   if (channels[number] === null) throw new StatusWord(0x6881, `channel ${number} is not open`);
   channels[number] = null;
+  channelLost(ctx, number);
   return { data: EMPTY, sw: 0x9000 };
 }
 
 /** INS A4: the response data are the FCI, or none. */
 export function select(ctx: Context, channel: Channel, apdu: Apdu): Reply {
+  channelLost(ctx, apdu.channel);
   if (apdu.p1 === 0x04) return selectApplication(ctx, channel, apdu);
   return selectFile(ctx, channel, apdu);
 }

@@ -64,13 +64,13 @@ const FUNCTIONS: ReadonlyMap<number, Es10Function> = new Map<number, Es10Functio
 
 const LOAD = "LoadBoundProfilePackage";
 
-/** Runs one ES10 function; command: the data of a whole STORE DATA chain. Returns its answer, or throws StatusWord. */
-export function execute(ctx: Context, command: Uint8Array): Uint8Array {
+/** Runs one ES10 function; command: the data of a whole STORE DATA chain on a logical channel. Returns its answer, or throws StatusWord. */
+export function execute(ctx: Context, command: Uint8Array, logicalChannel: number): Uint8Array {
   const tag = tagOf(command);
   ctx.state.observed.functions.push(tag);
   const fault = takeFault(ctx, "status-word", tag);
   if (fault !== undefined) throw new StatusWord(fault.sw, `fault status-word at ${functionName(tag)}`);
-  if (SEGMENT_TAGS.has(tag)) return loadPackage(ctx, command, tag);
+  if (SEGMENT_TAGS.has(tag)) return loadPackage(ctx, command, tag, logicalChannel);
   const known = FUNCTIONS.get(tag);
   if (known === undefined) throw new StatusWord(ctx.config.apdu.unknownFunction, `no function has the tag ${hex(tag)}`);
   if (info.ipaeActive(ctx) && known.ipae !== true) throw new StatusWord(0x6985, `${known.name} while the IPAe is active`);
@@ -78,10 +78,10 @@ export function execute(ctx: Context, command: Uint8Array): Uint8Array {
   return spoil(ctx, tag, deviate(ctx, known.run(ctx, parse(ctx, command, tag, known))));
 }
 
-function loadPackage(ctx: Context, segment: Uint8Array, tag: number): Uint8Array {
+function loadPackage(ctx: Context, segment: Uint8Array, tag: number, logicalChannel: number): Uint8Array {
   if (info.ipaeActive(ctx)) throw new StatusWord(0x6985, `${LOAD} while the IPAe is active`);
   ctx.state.volatile.installed = null;
-  const answer = loadSegment(ctx, segment);
+  const answer = loadSegment(ctx, segment, logicalChannel);
   return spoil(ctx, tag, answer.length === 0 ? answer : deviate(ctx, answer));
 }
 

@@ -183,11 +183,14 @@ export interface InfoOptions {
   sasAccreditationNumber: string;
 }
 
+/** Behaviour during a profile download. */
 export interface DownloadOptions {
   /** What a power cut leaves once the secure channel is up: a result with errorReason interruption, or nothing. */
   interrupted: "pir" | "discard";
   /** Blocks of more than 1020 octets are refused, as the rule has it. Real SM-DP+ make them. */
   strictBlocks: boolean;
+  /** A package is lost with its logical channel: seen as 6985 when another one goes on with it. */
+  channelBound: boolean;
   /** One-time keys that are kept for bppEuiccOtpk; the oldest one gives way. */
   oneTimeKeys: number;
   /** Octets free for downloaded Profiles on the factory card; default: what extCardResource tells. */
@@ -285,7 +288,7 @@ const INFO: InfoOptions = {
   sasAccreditationNumber: "XX-YY",
 };
 
-const DOWNLOAD: DownloadOptions = { interrupted: "pir", strictBlocks: false, oneTimeKeys: 2, freeMemory: null };
+const DOWNLOAD: DownloadOptions = { interrupted: "pir", strictBlocks: false, channelBound: false, oneTimeKeys: 2, freeMemory: null };
 
 /** Applies the defaults. Throws RangeError for a value out of range, SimError "quirk" for an unknown quirk. */
 export function configure(options: EuiccOptions): Config {

@@ -18,7 +18,7 @@ export function storeData(ctx: Context, channel: Channel, apdu: Apdu): Reply {
   const whole = collect(ctx, channel, apdu);
   if (whole === undefined) return { data: EMPTY, sw: 0x9000 };
   const told = ctx.state.volatile.proactive !== null;
-  channel.response = execute(ctx, whole);
+  channel.response = execute(ctx, whole, apdu.channel);
   return firstAnswer(ctx, channel, apdu, !told);
 }
 
