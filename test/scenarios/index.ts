@@ -15,15 +15,27 @@ import { scenarios as storeData } from "./es10-transport/store-data.js";
 import { scenarios as connection } from "./esipa-transport/connection.js";
 import { scenarios as status } from "./esipa-transport/status.js";
 import { scenarios as trust } from "./esipa-transport/trust.js";
+import { scenarios as backOff } from "./eim-package-retrieval/back-off.js";
+import { scenarios as loopGuard } from "./eim-package-retrieval/loop-guard.js";
 import nothingToDo from "./eim-package-retrieval/nothing-to-do.js";
+import { scenarios as packages } from "./eim-package-retrieval/packages.js";
+import { scenarios as severalEims } from "./eim-package-retrieval/several-eims.js";
+import { scenarios as stateChanges } from "./eim-package-retrieval/state-changes.js";
+import { scenarios as acknowledgements } from "./euicc-package/acknowledgements.js";
+import { scenarios as commands } from "./euicc-package/commands.js";
+import { scenarios as deleteEim } from "./euicc-package/delete-eim.js";
 import enableWithNotifications from "./euicc-package/enable-with-notifications.js";
+import { scenarios as large } from "./euicc-package/large.js";
+import { scenarios as profileChange } from "./euicc-package/profile-change.js";
+import { scenarios as refusals } from "./euicc-package/refusals.js";
+import { scenarios as relay } from "./euicc-package/relay.js";
 import noCoverage from "./profile-rollback/no-coverage.js";
 
 export const scenarios: readonly Scenario[] = [
   order, ...cardsOfTheField, ...eimList, ...noWayToTheIsdR, ...terminalCapability,
   ...anyMoment, ...damagedAnswers, ...getResponse, ...lostChannel, ...refresh, ...statusWords, ...storeData,
   ...connection, ...status, ...trust,
-  nothingToDo,
-  enableWithNotifications,
+  nothingToDo, ...packages, ...stateChanges, ...backOff, ...severalEims, ...loopGuard,
+  enableWithNotifications, ...relay, ...commands, ...acknowledgements, ...refusals, ...profileChange, ...large, ...deleteEim,
   noCoverage,
 ];
