@@ -58,7 +58,7 @@ export function removeEndpoint(at: u32): void {
 /** Endpoint record in the payload: becomes the session's endpoint. */
 export function takeEndpointRecord(): void {
   if (E.result < 0 || E.length < 5) return;
-  S.reachable = 1;
+  S.reachable = load<u8>(PAYLOAD, 4) - 1 < 2 ? 1 : 0; // damaged flash must not choose a binding
   S.binding = load<u8>(PAYLOAD, 4);
   S.endpointLen = E.length - 5;
   memory.copy(ENDPOINT, PAYLOAD + 5, S.endpointLen);
