@@ -10,8 +10,9 @@ import { command as figures } from "./cli/figures.js";
 import { command as list } from "./cli/list.js";
 import { command as run } from "./cli/run.js";
 import { command as size } from "./cli/size.js";
+import { command as smdp } from "./cli/smdp.js";
 
-const commands: readonly Command[] = [demo, list, run, agent, eim, euicc, decode, size, figures];
+const commands: readonly Command[] = [demo, list, run, agent, eim, smdp, euicc, decode, size, figures];
 
 function usage(): string {
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`);

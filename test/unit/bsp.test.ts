@@ -1,5 +1,6 @@
 /** BPP protection: the worked vector of sgp32-types 9.1 octet by octet, RFC 4493, a second AES-CMAC and ECDH, and all that must be refused. */
 import assert from "node:assert/strict";
+import { createCipheriv } from "node:crypto";
 import { describe, test } from "node:test";
 import { cmac as nobleCmac } from "@noble/ciphers/aes.js";
 import { brainpoolP256r1 } from "@noble/curves/misc.js";
@@ -184,6 +185,16 @@ describe("blocks", () => {
     // S-ENC of the sender differs: the MAC holds, what is decrypted is noise.
     const sender = { ...fresh(), sEnc: new Uint8Array(16) };
     refused(ErrorReason.Scp03tSecurityError, () => unprotect(fresh(), protect(sender, 0x86, PROFILE)), /padding/);
+  });
+
+  test("padding of more than a cipher block, or of zeros alone, is a security error even under a good MAC", () => {
+    for (const padded of [concat(Uint8Array.of(0x80), new Uint8Array(31)), new Uint8Array(32)]) {
+      const channel = fresh();
+      const cipher = (mode: string, iv: Uint8Array | null, data: Uint8Array) => new Uint8Array(createCipheriv(mode, channel.sEnc, iv).setAutoPadding(false).update(data));
+      const icv = cipher("aes-128-ecb", null, concat(new Uint8Array(15), Uint8Array.of(1)));
+      const head = concat(fromHex("8628"), cipher("aes-128-cbc", icv, padded));
+      refused(ErrorReason.Scp03tSecurityError, () => unprotect(channel, concat(head, cmac(channel.sMac, concat(channel.chain, head)).subarray(0, 8))), /padding/);
+    }
   });
 
   test("plaintext of every length from 0 to 64 octets comes back, and 1007 octets make a block of 1020", () => {

