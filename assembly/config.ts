@@ -46,6 +46,7 @@ export function configure(p: usize, end: usize): void {
     else if (tag == 0x8a) value = keep(TERMINAL_CAPABILITY, 32);
     else if (tag == 0x8c) value = keep(IMEI, 16);
     else if (tag == 0x8d) {
+      if (S.imeiLen > 8) continue; // the IMEI says more
       field = 0x8c - 0x81;
       value = keep(IMEI, 8);
     } else if (tag == 0xae) {

@@ -67,7 +67,10 @@ export function session(at: u32, r: i32): void {
       return plainOp(9, Op.LinkClose);
     case 10:
       return finish(Status.EimError);
-    case 11:
+    case 11: // a guard that strikes each time must not starve the notifications
+      if (!S.notifications) return finish(Status.LoopGuard);
+      return call(Proc.Notify, 14);
+    case 14:
       return finish(Status.LoopGuard);
     default:
       return leave(S.sessionResult);

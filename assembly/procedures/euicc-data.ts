@@ -158,8 +158,9 @@ function take(): u32 {
   readHead(S.command, S.command + S.commandLen);
   const stored = wholeAnswerIs(T.tag);
   if (step == Step.Emergency) {
+    const active = emergencyEnabled();
     R.fill = R.answer;
-    return emergencyEnabled() ? ECALL_ACTIVE : 0;
+    return active ? ECALL_ACTIVE : 0;
   }
   if (!stored) return UNDEFINED;
   switch (step) {
