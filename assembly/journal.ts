@@ -111,6 +111,13 @@ export function unpark(seqNumber: u32): bool {
   return true;
 }
 
+/** Forgets parked notifications whose spell is over; true when there were any. */
+export function dropDue(): bool {
+  const before = R.parked;
+  for (let i = before; i--; ) if (load<u32>(parkedAt(i), 8) <= R.seconds) unpark(load<u32>(parkedAt(i)));
+  return R.parked != before;
+}
+
 /** Seconds until the first parked notification may be tried again, at most `longest`. */
 export function untilUnparked(longest: u32): u32 {
   for (let i: u32 = 0; i < R.parked; i++) {

@@ -8,7 +8,7 @@ import { answerIs, askEmpty, askList, askRemove, notificationSeq, Query, RESPONS
 import { writeHandleHead } from "../esipa";
 import { clearSegments, setSegment } from "../exchange";
 import { call, leave, Must, next, Proc } from "../flow";
-import { isParked, park, unpark, writeParked } from "../journal";
+import { dropDue, isParked, park, unpark, writeParked } from "../journal";
 import { report } from "../mailbox";
 import { R, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
@@ -32,7 +32,8 @@ export function notify(at: u32, r: i32): void {
       S.notification = firstToSend();
       if (!S.notification) {
         S.notifications = 0;
-        return leave(0);
+        // what is due and was not found is not on the eUICC any more
+        return dropDue() ? writeParked(7) : leave(0);
       }
       S.cursor = S.notification;
       askList(Query.NotificationBySeq, WORK_BODY, WORK_END - RESPONSE_ROOM);
@@ -50,6 +51,8 @@ export function notify(at: u32, r: i32): void {
       return call(Proc.Card, 6 | Must);
     case 5:
       return report(1, Report.NotificationParked, S.notification);
+    case 7:
+      return leave(0);
     default:
       if (!unpark(S.notification)) return next(1);
       return writeParked(1);
