@@ -6,7 +6,7 @@
 import { ABI_VERSION, CAPACITY, Event, Field, Flag, Op, Report, StoreKey, Switch, WakeReason } from "./abi";
 import { card, cardOpen, command } from "./apdu";
 import { backoff, chance, configure } from "./config";
-import { entryFails, entryHash, noteStateChange, pollAll, readStateChanges, setDue, setFails, untilDue, writeStateChanges } from "./eims";
+import { entryFails, entryHash, noteStateChange, inBackoff, pollAll, readStateChanges, setDue, setFails, untilDue, writeStateChanges } from "./eims";
 import { askEid, askEmpty, wholeAnswerIs } from "./es10";
 import { exchange } from "./exchange";
 import { call, currentAt, currentProc, leave, mustEnd, next, Proc } from "./flow";
@@ -169,7 +169,8 @@ function main(at: u32, r: i32): void {
       S.channelOpen = 0;
       return plainOp(19, Op.UiccClose);
     case 19: {
-      let wait = untilUnparked(untilDue(R.eims ? 0xffffffff : S.pollPeriod));
+      let wait = untilDue(R.eims ? 0xffffffff : S.pollPeriod);
+      if (!inBackoff()) wait = untilUnparked(wait);
       if (S.watch && S.watchUntil - R.seconds < wait) wait = S.watchUntil - R.seconds;
       return sleep(16, wait ? wait : 1, S.watch && !S.rollbackTries ? Flag.None : Flag.Idle);
     }
@@ -230,7 +231,7 @@ function wake(): void {
     S.associationTried = 0;
     S.tableStale = 1;
   }
-  if (reasons & (WakeReason.Poll | WakeReason.Bearer) || !untilUnparked(1)) pollAll();
+  if (reasons & (WakeReason.Poll | WakeReason.Bearer) || (!inBackoff() && !untilUnparked(1))) pollAll();
   if (!(reasons & WakeReason.StateChanged)) return next(17);
   noteStateChange(S.cause, 0);
   storeWrite(17, StoreKey.StateChanges, writeStateChanges());

@@ -90,6 +90,12 @@ export function untilDue(longest: u32): u32 {
   return longest;
 }
 
+/** Some eIM's last session failed: nothing shortens its back-off but the application. */
+export function inBackoff(): bool {
+  for (let i: u32 = 0; i < R.eims; i++) if (entryFails(entry(i))) return true;
+  return false;
+}
+
 /** All eIMs are due now. */
 export function pollAll(): void {
   for (let i: u32 = 0; i < R.eims; i++) setDue(entry(i), R.seconds);
