@@ -30,7 +30,7 @@ export function rollback(at: u32, r: i32): void {
     case 1: {
       let code: i32 = 127;
       if (r >= 0 && wholeAnswerIs(Tag.ProfileRollback)) code = cmdResult();
-      else if (r != Status.CardSw) code = NO_ANSWER;
+      else if (r != Status.CardSw || S.rollbackTries < 2) code = NO_ANSWER; // a status word may pass; three of them are a refusal
       if (!code) return report(2, Report.RolledBack, S.journalCounter);
       const tries = ++S.rollbackTries;
       if (code == CAT_BUSY && tries < 3) return sleep(0, 5, 0);

@@ -30,6 +30,22 @@ import { scenarios as profileChange } from "./euicc-package/profile-change.js";
 import { scenarios as refusals } from "./euicc-package/refusals.js";
 import { scenarios as relay } from "./euicc-package/relay.js";
 import noCoverage from "./profile-rollback/no-coverage.js";
+import { scenarios as profileEimOutOfReach } from "./profile-rollback/eim-out-of-reach.js";
+import { scenarios as profileRefused } from "./profile-rollback/refused.js";
+import { scenarios as profileNotWanted } from "./profile-rollback/not-wanted.js";
+import { scenarios as euiccEverySubset } from "./euicc-data/every-subset.js";
+import { scenarios as euiccTagList } from "./euicc-data/tag-list.js";
+import { scenarios as euiccSearchCriteria } from "./euicc-data/search-criteria.js";
+import { scenarios as euiccCertificates } from "./euicc-data/certificates.js";
+import { scenarios as euiccDeviceInfo } from "./euicc-data/device-info.js";
+import { scenarios as euiccEmergency } from "./euicc-data/emergency.js";
+import { scenarios as euiccLists } from "./euicc-data/lists.js";
+import { scenarios as eimInitialAssociation } from "./eim-configuration/initial-association.js";
+import { scenarios as eimTrust } from "./eim-configuration/trust.js";
+import { scenarios as eimLastEimDeleted } from "./eim-configuration/last-eim-deleted.js";
+import { scenarios as notificationDelivery } from "./notification-delivery/delivery.js";
+import { scenarios as notificationRefused } from "./notification-delivery/refused.js";
+import { scenarios as notificationBundled } from "./notification-delivery/bundled.js";
 
 export const scenarios: readonly Scenario[] = [
   order, ...cardsOfTheField, ...eimList, ...noWayToTheIsdR, ...terminalCapability,
@@ -37,5 +53,8 @@ export const scenarios: readonly Scenario[] = [
   ...connection, ...status, ...trust,
   nothingToDo, ...packages, ...stateChanges, ...backOff, ...severalEims, ...loopGuard,
   enableWithNotifications, ...relay, ...commands, ...acknowledgements, ...refusals, ...profileChange, ...large, ...deleteEim,
-  noCoverage,
+  noCoverage, ...profileEimOutOfReach, ...profileRefused, ...profileNotWanted,
+  ...euiccEverySubset, ...euiccTagList, ...euiccSearchCriteria, ...euiccCertificates, ...euiccDeviceInfo, ...euiccEmergency, ...euiccLists,
+  ...eimInitialAssociation, ...eimTrust, ...eimLastEimDeleted,
+  ...notificationDelivery, ...notificationRefused, ...notificationBundled,
 ];
