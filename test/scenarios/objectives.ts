@@ -204,7 +204,7 @@ export const chapters: readonly Chapter[] = [
       { id: "L2", title: "Fallback and return", later: LOCAL },
       { id: "L3", title: "Emergency Profile", later: LOCAL },
       { id: "L4", title: "Memory reset", later: LOCAL },
-      { id: "L5", title: "Nothing that the eUICC has not announced", later: LOCAL },
+      { id: "L5", title: "Nothing that the eUICC has not announced", partly: "the emergency check; the commands themselves are not in the agent" },
     ],
   },
   {

@@ -391,8 +391,9 @@ export class World {
   #linkOptions(): ConstructorParameters<typeof VirtualLink>[0] {
     const { latencyMs, caStore, date, identity, instead } = this.options;
     const servers = new Map<string, VirtualServer>(this.eims.map((eim) => [eim.fqdn, { handle: (request) => eim.handle(request), certificates: [this.pki.eimTls.certificate] }]));
+    for (const [address, server] of this.#servers.virtual(this.pki)) servers.set(address, server);
     return {
-      clock: this.#clock, network: () => this.modem.network, servers, seed: this.seed, note: (text) => this.note(text),
+      clock: this.#clock, network: () => this.modem.network, servers, seed: this.seed, rspRoots: [this.pki.ci.certificate], note: (text) => this.note(text),
       ...(latencyMs === undefined ? {} : { latencyMs }), ...(caStore === undefined ? {} : { caStore }),
       ...(date === undefined ? {} : { date }), ...(identity === undefined ? {} : { identity }), ...(instead === undefined ? {} : { instead }),
     };

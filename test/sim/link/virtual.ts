@@ -1,11 +1,12 @@
 /**
- * The link in virtual time: HTTPS towards simulated servers in this process (sgp32-transport 1, 2.1), without bytes on a wire.
- * TLS is reduced to what decides: name, connection, the trust check of A6 against the server's certificates. Faults have names and
- * strike at counted exchanges. Leaves out: bandwidth, CoAP, ES9+.
+ * The link in virtual time: HTTPS towards simulated servers in this process (sgp32-transport 1, 2.1, 6), without bytes on a wire.
+ * TLS is reduced to what decides: name, connection, the trust check of A6 (ES9+: of the host's roots) against the server's certificates.
+ * Faults have names and strike at counted exchanges. Leaves out: bandwidth, CoAP.
  */
 import { concat } from "../core/bytes.js";
 import type { VirtualClock } from "../core/clock.js";
 import { failed, type AnswerPiece, type Ended, type Endpoint, type Failed, type Link, type SendHow } from "../core/doors.js";
+import { es9pHeaders, es9pPath } from "../core/es9p-http.js";
 import { ESIPA_PATH, requestHeaders, retryAfter, splitAddress, type HttpIdentity } from "../core/esipa-http.js";
 import type { EsipaRequest, EsipaResponse } from "../core/http.js";
 import { Rng } from "../core/rng.js";
@@ -28,13 +29,15 @@ export interface Network {
 export interface VirtualLinkOptions {
   readonly clock: Pick<VirtualClock, "now" | "sleep">;
   readonly network: () => Network;
-  /** By FQDN[:port] as the eIM configuration says it. */
+  /** eIMs by FQDN[:port] as the eIM configuration says it, SM-DP+ and SM-DS by their address in lower case. */
   readonly servers: ReadonlyMap<string, VirtualServer>;
   readonly seed: number;
   /** Milliseconds of one round trip (default 100). */
   readonly latencyMs?: number;
   /** CA certificates that stand in where the eIM configuration has no A6; without any, such a server is not trusted. */
   readonly caStore?: readonly Uint8Array[];
+  /** CA certificates by which SM-DP+ and SM-DS are trusted (default: caStore). */
+  readonly rspRoots?: readonly Uint8Array[];
   /** Clock time for validity dates; they are not looked at without. */
   readonly date?: Date;
   readonly identity?: HttpIdentity;
@@ -60,6 +63,8 @@ export interface VirtualLinkState {
   /** The server has closed; the next request connects anew. */
   closedByServer: boolean;
   request: readonly Uint8Array[];
+  /** Function of the request in hand: 0 is ESipa ASN.1. */
+  fn: number;
   answer: Answer | "lost" | "silent" | null;
   /** Exchanges begun so far. */
   exchanges: number;
@@ -79,7 +84,7 @@ export class VirtualLink implements Link {
     this.#options = options;
     this.#rng = new Rng(options.seed);
     this.#state = {
-      endpoint: null, generation: -1, closedByServer: false, request: [], answer: null,
+      endpoint: null, generation: -1, closedByServer: false, request: [], fn: 0, answer: null,
       exchanges: 0, connects: 0, pieces: "whole", faults: [], rng: this.#rng.state,
     };
   }
@@ -107,8 +112,8 @@ export class VirtualLink implements Link {
 
   open(wanted: Endpoint, waitMs: number): Ended {
     this.cut();
-    const endpoint = { ...wanted, ...this.#options.instead };
-    if (endpoint.binding !== "ESipa HTTPS") return failed("unsupported", `${endpoint.binding} is not in this world`);
+    const endpoint = wanted.peer === "eIM" ? { ...wanted, ...this.#options.instead } : { ...wanted, address: wanted.address.toLowerCase() };
+    if (endpoint.binding === "ESipa CoAPS") return failed("unsupported", `${endpoint.binding} is not in this world`);
     const problem = this.#connect(endpoint, waitMs);
     if (problem !== undefined) return problem;
     this.#state.endpoint = endpoint;
@@ -118,6 +123,9 @@ export class VirtualLink implements Link {
   send(piece: Uint8Array, how: SendHow): Ended {
     const broken = this.#alive();
     if (broken !== undefined) return broken;
+    const es9p = this.#state.endpoint?.binding === "ES9+ HTTPS";
+    if (es9p ? es9pPath(how.fn) === undefined : how.fn !== 0) return failed("unsupported", `function ${how.fn} is not in ${this.#state.endpoint?.binding ?? "it"}`);
+    this.#state.fn = how.fn;
     this.#state.request = how.first ? [piece] : [...this.#state.request, piece];
     return how.last ? this.#exchange(how.waitMs) : undefined;
   }
@@ -175,8 +183,9 @@ export class VirtualLink implements Link {
   }
 
   #distrust(endpoint: Endpoint, server: VirtualServer): string | undefined {
+    const { caStore = [], rspRoots = caStore } = this.#options;
     const anchors = endpoint.trust === undefined
-      ? (this.#options.caStore ?? []).map((der) => ({ kind: "certificate", der }) as const)
+      ? (endpoint.peer === "eIM" ? caStore : rspRoots).map((der) => ({ kind: "certificate", der }) as const)
       : [readAnchor(endpoint.trust)];
     const { date } = this.#options;
     return distrust({ anchors, chain: server.certificates, host: splitAddress(endpoint.address, 443).host, ...(date === undefined ? {} : { now: date }) });
@@ -206,12 +215,17 @@ export class VirtualLink implements Link {
     }
     clock.sleep(this.#latency / 2);
     const body = concat(...this.#state.request);
-    const headers = requestHeaders(endpoint.address, body.length, this.#options.identity);
     const server = servers.get(endpoint.address) as VirtualServer;
-    const response = server.handle({ method: "POST", path: ESIPA_PATH, headers, body });
+    const response = server.handle({ method: "POST", ...this.#head(endpoint, body.length), body });
     this.#state.answer = fault("lose") !== undefined ? "lost" : this.#answer(response, fault("late")?.ms ?? 0);
     this.#state.closedByServer = fault("close") !== undefined || response.headers["connection"]?.toLowerCase() === "close";
     return undefined;
+  }
+
+  #head(endpoint: Endpoint, length: number): { path: string; headers: Record<string, string> } {
+    const { identity } = this.#options;
+    if (endpoint.binding === "ES9+ HTTPS") return { path: es9pPath(this.#state.fn) as string, headers: es9pHeaders(endpoint.address, length, identity?.userAgent) };
+    return { path: ESIPA_PATH, headers: requestHeaders(endpoint.address, length, identity) };
   }
 
   #answer(response: EsipaResponse, lateMs: number): Answer | "lost" | "silent" {
