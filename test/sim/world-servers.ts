@@ -1,0 +1,98 @@
+/**
+ * SM-DP+ and SM-DS of a world, and the ways to them: from its eIMs, and from the device itself. In a world that asks for none there are none, and its eIMs relay nothing.
+ */
+import type { Clock } from "./core/clock.js";
+import { ScenarioError } from "./core/errors.js";
+import { VirtualEs9p, type VirtualEs9pState, type VirtualServer } from "./link/index.js";
+import type { Pki } from "./pki/pki.js";
+import { Smdp, type Behaviour, type SmdpState } from "./smdp/index.js";
+import { makeSmdsIdentity, Smds, type SmdsState } from "./smds/index.js";
+import { SMDP_ADDRESS, SMDS_ADDRESS, type WorldOptions } from "./world-options.js";
+
+/** A server that remembers which behaviours it was given, so that a copy of it gets the same. */
+interface Tracked<S> {
+  readonly used: Behaviour[];
+  use(behaviour: Behaviour): () => void;
+  snapshot(): S;
+  restore(state: S): void;
+}
+
+class TrackedSmdp extends Smdp implements Tracked<SmdpState> {
+  readonly used: Behaviour[] = [];
+  override use(behaviour: Behaviour): () => void {
+    this.used.push(behaviour);
+    return super.use(behaviour);
+  }
+}
+
+class TrackedSmds extends Smds implements Tracked<SmdsState> {
+  readonly used: Behaviour[] = [];
+  override use(behaviour: Behaviour): () => void {
+    this.used.push(behaviour);
+    return super.use(behaviour);
+  }
+}
+
+interface ServerSnapshot<S> {
+  readonly state: S;
+  readonly used: readonly Behaviour[];
+}
+
+export interface ServersSnapshot {
+  readonly smdps: readonly ServerSnapshot<SmdpState>[];
+  readonly smds: readonly ServerSnapshot<SmdsState>[];
+  readonly es9p: VirtualEs9pState;
+}
+
+export class Servers {
+  readonly smdps: readonly Smdp[];
+  readonly smds: readonly Smds[];
+  readonly es9p: VirtualEs9p;
+  readonly #smdsTls: Uint8Array[] = [];
+
+  constructor(options: WorldOptions, pki: Pki, clock: Clock, note: (text: string) => void) {
+    const { seed = 1, smdps = [], smds = [], date, es9pLatencyMs } = options;
+    const common = { clock, ...(date === undefined ? {} : { date }) };
+    this.smdps = smdps.map((one, index) => new TrackedSmdp({ address: SMDP_ADDRESS, seed: seed + 100 + index, ...common, ...one, pki }));
+    this.smds = smds.map((one, index) => {
+      const address = one.address ?? SMDS_ADDRESS;
+      const identity = makeSmdsIdentity(pki.ci, { seed: "world", curve: pki.curve, address: address.split(":")[0] as string });
+      this.#smdsTls.push(identity.dsTls.certificate);
+      return new TrackedSmds({ seed: seed + 200 + index, ...common, ...one, address, pki: identity });
+    });
+    const all = [...this.smdps, ...this.smds];
+    const servers = new Map(all.map((server) => [server.address.toLowerCase(), server]));
+    if (servers.size < all.length) throw new ScenarioError("world", `expected servers of different addresses, got ${all.map((server) => server.address).join(", ")}`);
+    this.es9p = new VirtualEs9p({ servers, note, ...(es9pLatencyMs === undefined ? {} : { latencyMs: es9pLatencyMs }) });
+  }
+
+  /** Servers as the device's own link reaches them, by address in lower case. */
+  virtual(pki: Pki): [string, VirtualServer][] {
+    const smdps = this.smdps.map((one): [string, VirtualServer] => [one.address.toLowerCase(), { handle: (request) => one.handle(request), certificates: [pki.dpTls.certificate] }]);
+    const smds = this.smds.map((one, index): [string, VirtualServer] => [one.address.toLowerCase(), { handle: (request) => one.handle(request), certificates: [this.#smdsTls[index] as Uint8Array] }]);
+    return [...smdps, ...smds];
+  }
+
+  get any(): boolean {
+    return this.smdps.length + this.smds.length > 0;
+  }
+
+  snapshot(): ServersSnapshot {
+    return { smdps: this.smdps.map((one) => snapshotOf(one as TrackedSmdp)), smds: this.smds.map((one) => snapshotOf(one as TrackedSmds)), es9p: this.es9p.snapshot() };
+  }
+
+  restore(from: ServersSnapshot): void {
+    this.smdps.forEach((one, index) => restoreTo(one as TrackedSmdp, from.smdps[index] as ServerSnapshot<SmdpState>));
+    this.smds.forEach((one, index) => restoreTo(one as TrackedSmds, from.smds[index] as ServerSnapshot<SmdsState>));
+    this.es9p.restore(from.es9p);
+  }
+}
+
+function snapshotOf<S>(server: Tracked<S>): ServerSnapshot<S> {
+  return { state: server.snapshot(), used: [...server.used] };
+}
+
+function restoreTo<S>(server: Tracked<S>, { state, used }: ServerSnapshot<S>): void {
+  for (const behaviour of used.slice(server.used.length)) server.use(behaviour);
+  server.restore(state);
+}
