@@ -35,6 +35,7 @@ export const enum Op {
   StoreRead = 11,
   StoreWrite = 12,
   Report = 13,
+  Hash = 14,
 }
 
 export const enum Event {
@@ -65,11 +66,13 @@ export const enum WakeReason {
 
 export const enum Peer {
   Eim = 1,
+  Smdp = 2,
 }
 
 export const enum Binding {
   EsipaHttps = 1,
   EsipaCoaps = 2,
+  Es9pHttps = 3,
 }
 
 export const enum StoreKey {
@@ -77,6 +80,7 @@ export const enum StoreKey {
   Endpoint = 2,
   StateChanges = 3,
   Parked = 4,
+  Download = 5,
   Provision = 16,
 }
 
@@ -95,6 +99,8 @@ export const enum Report {
   Associated = 12,
   AssociationRefused = 13,
   LoopGuard = 14,
+  ProfileInstalled = 15,
+  DownloadFailed = 16,
 }
 
 /** Bits of configuration tag 81. */
@@ -111,4 +117,6 @@ export const enum Switch {
   NoBundle = 1 << 9,
   NoDataRemoval = 1 << 10,
   HostAddress = 1 << 11,
+  NoOidCheck = 1 << 12,
+  ImmediateEnable = 1 << 13,
 }

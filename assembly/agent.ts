@@ -10,13 +10,15 @@ import { entryFails, entryHash, noteStateChange, inBackoff, pollAll, readStateCh
 import { askEid, askEmpty, wholeAnswerIs } from "./es10";
 import { exchange } from "./exchange";
 import { call, currentAt, currentProc, leave, mustEnd, next, Proc } from "./flow";
-import { readPackage, readParked, untilUnparked } from "./journal";
+import { readDownload, readPackage, readParked, untilUnparked } from "./journal";
 import { plainOp, report, resetCard, sleep, storeRead, storeWrite } from "./mailbox";
 import { clearMemory, E, EID, EIM_ID, loadRegisters, MAILBOX, PAYLOAD, R, S, saveRegisters, T, WORK } from "./memory";
 import { associate, eims } from "./procedures/eim-configuration";
 import { session } from "./procedures/eim-package-retrieval";
 import { euiccData } from "./procedures/euicc-data";
 import { euiccPackage, switchProfile } from "./procedures/euicc-package";
+import { download, triggerResult } from "./procedures/profile-download";
+import { pull } from "./stream";
 import { notify } from "./procedures/notification-delivery";
 import { rollback } from "./procedures/profile-rollback";
 import { deliver, leftover, leftovers, refuse, remove, result } from "./procedures/result-delivery";
@@ -93,6 +95,9 @@ function turn(): void {
     case Proc.Rollback: return rollback(at, r);
     case Proc.Data: return euiccData(at, r);
     case Proc.Notify: return notify(at, r);
+    case Proc.Pull: return pull(at);
+    case Proc.Download: return download(at, r);
+    case Proc.TriggerResult: return triggerResult(at, r);
     default: return main(at, r);
   }
 }
@@ -112,6 +117,9 @@ function main(at: u32, r: i32): void {
       return storeRead(4, StoreKey.Parked, 0);
     case 4:
       readParked();
+      return storeRead(22, StoreKey.Download, 0);
+    case 22:
+      readDownload();
       return report(5, Report.Started, ABI_VERSION);
     case 5:
       if (!S.cardSick) return next(6);

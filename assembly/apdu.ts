@@ -8,7 +8,9 @@ import { Flag, Op, Switch } from "./abi";
 import { call, leave, Must, next, Proc } from "./flow";
 import { op, payload8, plainOp, resetCard } from "./mailbox";
 import { E, PAYLOAD, R, S, TERMINAL_CAPABILITY, WORK_END } from "./memory";
+import { gather, segmentsSize } from "./segments";
 import { Status } from "./status";
+import { stage, STAGE, unstage } from "./stream";
 import { readHead, size } from "./tlv";
 
 /** Sets up a command of `len` octets at `command`; its answer is stored from `answer` on, as much as fits (with S.skip set then: what follows the first S.skip octets). */
@@ -17,7 +19,27 @@ export function ask(command: usize, len: u32, answer: usize, limit: usize = WORK
   S.commandLen = len;
   R.answer = answer;
   S.limit = limit;
+  S.source = Source.Memory;
   S.forward = S.skip = S.window = 0;
+}
+
+/** As ask, for the command in the segments. */
+export function askSegments(answer: usize, limit: usize): void {
+  ask(0, segmentsSize(0), answer, limit);
+  S.source = Source.Segments;
+}
+
+/** As ask, for a command whose first octets are staged and whose others come with the stream (stream.ts). */
+export function askStream(len: u32, answer: usize, limit: usize): void {
+  ask(0, len, answer, limit);
+  S.source = Source.Stream;
+}
+
+/** Where the octets of a command are. */
+const enum Source {
+  Memory,
+  Segments,
+  Stream,
 }
 
 /** Opens the ISD-R's channel when it is not open. Leaves with 0, or with what refused. (transport 5.2, 5.3) */
@@ -57,7 +79,7 @@ export function card(at: u32, r: i32): void {
       return call(Proc.Command, 3);
     default: {
       const refused = r == Status.CardSw && R.sw == 0x6985;
-      if ((r != Status.ChannelLost && !refused) || S.tries || S.forward || R.answerLen) return leave(r);
+      if ((r != Status.ChannelLost && !refused) || S.tries || S.forward || R.answerLen || S.source == Source.Stream) return leave(r);
       S.tries = 1;
       if (!S.channelOpen) return next(1); // a reset closed it
       S.channelOpen = 0;
@@ -76,12 +98,16 @@ function cla(plain: u32, extended: u32): u32 {
 function sendBlock(): void {
   const rest = S.commandLen - S.commandAt;
   const n = rest > S.blockSize ? S.blockSize : rest;
+  if (S.source == Source.Stream && !stage(n)) return call(Proc.Pull, 1 | Must);
   payload8(0, cla(0x80, 0xc0));
   payload8(1, 0xe2);
   payload8(2, n == rest ? 0x91 : 0x11);
   payload8(3, S.block);
   payload8(4, n);
-  memory.copy(PAYLOAD + 5, S.command + S.commandAt, n);
+  const to = PAYLOAD + 5;
+  if (S.source == Source.Memory) memory.copy(to, S.command + S.commandAt, n);
+  else if (S.source == Source.Segments) gather(to, S.commandAt, n);
+  else memory.copy(to, STAGE, n);
   let len = n + 5;
   if (S.le >= 0) payload8(len++, S.le);
   S.blockLen = n;
@@ -140,7 +166,7 @@ function take(): bool {
 export function linkSend(at: u32, n: u32): void {
   const flags = (S.sent ? 0 : Flag.First) | (S.sent + n == S.total ? Flag.Last : 0);
   S.sent += n;
-  op(at, Op.LinkSend, flags, n, S.exchangeTimeout, S.total);
+  op(at, Op.LinkSend, flags, n, S.exchangeTimeout, S.total, 0, S.peer ? S.function : 0);
 }
 
 /**
@@ -151,7 +177,7 @@ export function command(at: u32): void {
   switch (at) {
     case 0:
       if (S.commandLen > S.blockSize << 8) return leave(Status.CommandTooLong);
-      S.commandAt = S.block = R.answerLen = S.fruitless = 0;
+      S.commandAt = S.block = R.answerLen = S.fruitless = S.speculative = 0;
       R.fill = R.answer;
       S.le = -1;
       S.classOther = R.switches & Switch.ProprietaryGetResponse;
@@ -164,6 +190,7 @@ export function command(at: u32): void {
         return next(1);
       }
       S.le = -1;
+      if (S.source == Source.Stream) unstage(S.blockLen);
       if (S.commandAt + S.blockLen < S.commandLen) {
         if (R.sw != 0x9000 && R.sw >> 8 != 0x91) return leave(Status.CardSw);
         S.commandAt += S.blockLen;
@@ -180,7 +207,7 @@ export function command(at: u32): void {
         S.le = R.sw & 0xff;
         return next(3);
       }
-      if (R.sw == 0x6d00 || R.sw == 0x6e00) {
+      if ((R.sw == 0x6d00 || R.sw == 0x6e00) && !S.speculative) {
         S.classOther = S.classOther ? 0 : 1;
         return next(3);
       }
@@ -206,9 +233,11 @@ function finish(): void {
   // 91xx on the last block: the card has a proactive command, and the answer may still wait (transport 5.4)
   if (sw1 == 0x61 || (sw1 == 0x91 && !R.answerLen && S.fruitless < 3)) {
     S.le = sw1 == 0x61 ? R.sw & 0xff : 0;
+    // behind a segment of a bound package there is mostly nothing to fetch, and cards refuse in many ways
+    S.speculative = sw1 == 0x91 && S.source == Source.Stream ? 1 : 0;
     return next(3);
   }
-  if (sw1 != 0x90 && sw1 != 0x91 && !(sw1 - 0x62 < 2 && R.answerLen)) return leave(Status.CardSw);
-  if (!R.answerLen || (S.forward && S.want)) return leave(Status.CardMalformed);
+  if (sw1 != 0x90 && sw1 != 0x91 && !(sw1 - 0x62 < 2 && R.answerLen)) return leave(S.speculative && !R.answerLen ? 0 : Status.CardSw);
+  if ((!R.answerLen && S.source != Source.Stream) || (S.forward && S.want)) return leave(Status.CardMalformed);
   leave(R.answerLen);
 }

@@ -1,5 +1,5 @@
 /** Configuration that Start carries (host/README.md): a row of data objects, all with a default but the entropy. */
-import { DEVICE_CAPABILITIES, IMEI, S, State, T, TERMINAL_CAPABILITY } from "./memory";
+import { CONFIRMATION_CODE, DEVICE_CAPABILITIES, IMEI, S, State, T, TERMINAL_CAPABILITY } from "./memory";
 import { hash, readTlv, uint } from "./tlv";
 
 function defaults(): void {
@@ -13,6 +13,7 @@ function defaults(): void {
   S.blockSize = 255;
   S.protocols = 1;
   S.maxPackages = 50;
+  S.features = 0x70; // indirectRspServerCommunication, eimDownloadDataHandling, eimCtxParams1Generation
   // 80AA000008 A906 830107 840101: LPA functions of SGP.22 and the IPAd of SGP.32 (transport 5.2)
   store<u64>(TERMINAL_CAPABILITY, 0x83_06_a9_08_00_00_aa_80);
   store<u64>(TERMINAL_CAPABILITY, 0x00_00_00_01_01_84_07_01, 8);
@@ -30,7 +31,7 @@ function keep(to: usize, size: u32): u32 {
 /** A number that can't be meant keeps the default: a period of 0 would poll for ever, a huge one would wrap. */
 function isUsable(tag: u32, value: u32): bool {
   if (tag == 0x81) return true;
-  if (!value) return tag == 0x85 || tag == 0x86 || tag == 0x8b;
+  if (!value) return tag == 0x85 || tag == 0x86 || tag == 0x8b || tag == 0x92;
   return value <= (tag == 0x89 ? 255 : 0x3fffffff);
 }
 
@@ -53,6 +54,8 @@ export function configure(p: usize, end: usize): void {
       field = 0x8e - 0x81;
       value = keep(DEVICE_CAPABILITIES, 64);
     } else if (!isUsable(tag, value)) continue;
+    if (tag == 0x93) S.confirmationCodeLen = keep(CONFIRMATION_CODE, 16);
+    if (tag == 0x92) S.features = value & 0xff;
     if (field <= 0x91 - 0x81) store<u32>(changetype<usize>(S) + offsetof<State>("switches") + (field << 2), value);
   }
 }

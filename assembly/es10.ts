@@ -1,6 +1,6 @@
 /** ES10a/b messages (SGP.32 v1.2 5.9, SGP.22 5.7): commands that the agent builds itself, and what it reads of the answers. */
 import { ask } from "./apdu";
-import { COMMAND, COMMAND_SIZE, CRITERION, CRITERION_EPR, R, S, T, W, WORK_END } from "./memory";
+import { COMMAND, COMMAND_SIZE, CRITERION, CRITERION_EPR, PAYLOAD, R, S, T, W, WORK_END } from "./memory";
 import { Tag } from "./tags";
 import { child, find, findCut, hash, readHead, readTlv, size, uint, uintSize, writeBytes, writeHead, writeTo, writeUint } from "./tlv";
 
@@ -198,3 +198,21 @@ export function findEpr(h: u32, counter: u32): bool {
   return false;
 }
 
+/** GetProfilesInfo BF2D{5C 9F70 9F7B}: is a profile with ecallIndication enabled? */
+export function askEmergency(answer: usize): void {
+  store<u64>(PAYLOAD, 0x7b9f709f045c);
+  askWith(Tag.ProfileInfoList, PAYLOAD, 6, answer);
+}
+
+/** In the list of profiles: one is enabled (9F70 = 1) and has ecallIndication (9F7B) TRUE. */
+export function emergencyEnabled(): bool {
+  if (!answerIs(Tag.ProfileInfoList) || !findCut(T.val, T.next, Tag.X0)) return false;
+  let p = T.val;
+  const end = T.next;
+  while (find(p, end, Tag.ProfileInfo)) {
+    p = T.next;
+    const q = T.val;
+    if (find(q, p, Tag.EcallIndication) && uint() && find(q, p, Tag.ProfileState) && uint() == 1) return true;
+  }
+  return false;
+}

@@ -1,7 +1,8 @@
 /** ESipa messages (SGP.32 v1.2 5.14, 6): the bodies that the agent builds itself, and what it reads of the answers. */
 import { entryCause } from "./eims";
 import { Query } from "./es10";
-import { responseEnd, segmentsSize, setSegment } from "./exchange";
+import { responseEnd } from "./exchange";
+import { segmentsSize, setSegment } from "./segments";
 import { EID, R, S, T, TRANSACTION_ID, W, WORK, WORK_BODY } from "./memory";
 import { Status } from "./status";
 import { Tag } from "./tags";
@@ -47,6 +48,20 @@ export function writeProvideHead(): void {
 export function writeHandleHead(): void {
   writeTo(WORK, WORK_BODY);
   writeHead(Tag.HandleNotification, segmentsSize(1));
+  headSegment();
+}
+
+/** Head of a ProfileDownloadTriggerResult in a HandleNotification as segment 0: BF3D{BF50{5A eid, BF54{[82 eimTransactionId], content}}}. (types 3.4, 4.9) */
+export function writeTriggerHead(): void {
+  const id = S.transactionIdLen;
+  const inner = segmentsSize(1) + (id ? 2 + id : 0);
+  const result = EID_SIZE + tlvSize(Tag.ProfileDownloadTrigger, inner);
+  writeTo(WORK, WORK_BODY);
+  writeHead(Tag.HandleNotification, tlvSize(Tag.ProvideEimPackageResult, result));
+  writeHead(Tag.ProvideEimPackageResult, result);
+  writeTlv(Tag.Eid, EID, 16);
+  writeHead(Tag.ProfileDownloadTrigger, inner);
+  if (id) writeTlv(Tag.C2, TRANSACTION_ID, id);
   headSegment();
 }
 

@@ -7,37 +7,16 @@
  */
 import { Binding, CAPACITY, Flag, Op, Peer } from "./abi";
 import { linkSend } from "./apdu";
+import { BASE64, encode, feed } from "./json";
+import { takePiece } from "./stream";
+import { Tag } from "./tags";
+import { writeTlv, writeTo } from "./tlv";
 import { askList, Query } from "./es10";
 import { call, leave, Must, next, Proc } from "./flow";
 import { op, plainOp } from "./mailbox";
-import { E, ENDPOINT, PAYLOAD, S, SEGMENTS, WORK_END } from "./memory";
+import { E, ENDPOINT, PAYLOAD, S, W, WORK_END } from "./memory";
+import { segmentAt, segmentsSize } from "./segments";
 import { Status } from "./status";
-
-/** A segment: u32 query, u32 address in memory or octets of the answer to skip, u32 octets. */
-function segmentAt(i: u32): usize {
-  return SEGMENTS + i * 12;
-}
-
-/** Sets segment `i`. */
-export function setSegment(i: u32, query: Query, at: u32, len: u32): void {
-  const p = segmentAt(i);
-  store<u32>(p, query);
-  store<u32>(p, at, 4);
-  store<u32>(p, len, 8);
-}
-
-/** Makes room for `count` segments, all empty. */
-export function clearSegments(count: u32): void {
-  memory.fill(SEGMENTS, 0, count * 12);
-  S.segments = count;
-}
-
-/** Octets of the segments from `first` on. */
-export function segmentsSize(first: u32): u32 {
-  let sum: u32 = 0;
-  for (let i = first; i < S.segments; i++) sum += load<u32>(segmentAt(i), 8);
-  return sum;
-}
 
 /** End of the answer's body, as far as it is stored. */
 export function responseEnd(): usize {
@@ -52,6 +31,11 @@ export function exchange(at: u32, r: i32): void {
       S.segment = S.segmentAt = S.sent = S.received = 0;
       S.total = segmentsSize(0);
       if (S.linkOpen) return next(2);
+      if (S.peer) {
+        writeTo(PAYLOAD, PAYLOAD + CAPACITY);
+        writeTlv(Tag.C0, S.addressAt, S.addressLen);
+        return op(1 | Must, Op.LinkOpen, Flag.None, <u32>(W.at - PAYLOAD), S.exchangeTimeout, 0, 0, (Binding.Es9pHttps << 8) | Peer.Smdp);
+      }
       memory.copy(PAYLOAD, ENDPOINT, S.endpointLen);
       return op(1 | Must, Op.LinkOpen, Flag.None, S.endpointLen, S.exchangeTimeout, 0, 0, (S.binding << 8) | Peer.Eim);
     case 1:
@@ -85,7 +69,7 @@ function send(): void {
   const query = load<u32>(p);
   const from = load<u32>(p, 4);
   const rest = load<u32>(p, 8) - S.segmentAt;
-  if (query && rest) {
+  if (query && query < BASE64 && rest) {
     S.segment++;
     askList(query, 0, 0);
     S.forward = 1;
@@ -99,21 +83,32 @@ function send(): void {
     return next(2);
   }
   const n = rest > CAPACITY ? CAPACITY : rest;
-  memory.copy(PAYLOAD, from + S.segmentAt, n);
+  if (query) encode(from + (S.segmentAt >> 2) * 3, n, n == rest ? query - BASE64 : 0);
+  else memory.copy(PAYLOAD, from + S.segmentAt, n);
   S.segmentAt += n;
   linkSend(3, n);
 }
 
 function receive(): void {
   if (E.result < 0) return fail(E.result);
-  const at = responseEnd();
-  const room = <u32>(WORK_END - at);
-  memory.copy(at, PAYLOAD, E.length > room ? room : E.length);
+  const code = E.arg0;
+  if (S.streamed && code - 200 < 100) {
+    // the body is taken piece by piece, while it comes
+    S.linkReused = 1;
+    takePiece();
+    return leave(1);
+  }
+  if (S.json) {
+    for (let p = PAYLOAD; p < PAYLOAD + E.length; p++) feed(load<u8>(p));
+  } else {
+    const at = responseEnd();
+    const room = <u32>(WORK_END - at);
+    memory.copy(at, PAYLOAD, E.length > room ? room : E.length);
+  }
   S.received += E.length;
   if (!(E.flags & Flag.Last)) return S.received > 0xffff || !E.length ? fail(Status.TooLarge) : next(5);
   S.linkReused = 1;
   S.retryAfter = E.arg1;
-  const code = E.arg0;
   leave(code - 200 < 100 ? <i32>S.received : code == 429 || code >= 500 ? Status.HttpServer : Status.HttpRefused);
 }
 

@@ -25,6 +25,9 @@ export const enum Proc {
   Rollback,
   Data,
   Notify,
+  Pull,
+  Download,
+  TriggerResult,
 }
 
 /** Added to where a procedure goes on: a negative result of the op or call ends the procedure with that result. */

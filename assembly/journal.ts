@@ -4,13 +4,14 @@
  *   Package       u32 hash of eimId, u32 counter, u32 flags   written before the eUICC executes it, removed when the eIM has the result
  *   Endpoint      u32 hash of eimId, u8 binding, payload of LinkOpen      of an eIM that may delete itself
  *   StateChanges  see eims.ts
+ *   Download      u32 hash of eimId, u8 length + 16 transactionId (RSP), u8 length + 16 eimTransactionId, u8 direct
  *   Parked        u32 sequence number, u32 level              notifications that the eIM refused
  *
  * The rollback watch needs no record of its own: the package's record and the EPR on the eUICC tell all.
  */
 import { StoreKey } from "./abi";
 import { storeWrite } from "./mailbox";
-import { E, ENDPOINT, PARKED, PAYLOAD, R, S } from "./memory";
+import { E, ENDPOINT, PARKED, PAYLOAD, R, RSP_TRANSACTION_ID, S, TRANSACTION_ID } from "./memory";
 
 /** Flags of a package, kept in its record. */
 export const enum PackageFlag {
@@ -62,6 +63,31 @@ export function takeEndpointRecord(): void {
   S.binding = load<u8>(PAYLOAD, 4);
   S.endpointLen = E.length - 5;
   memory.copy(ENDPOINT, PAYLOAD + 5, S.endpointLen);
+}
+
+/** A download is about to reach the eUICC: how to find its PIR again, and whom it is for. */
+export function writeDownload(at: u32): void {
+  store<u32>(PAYLOAD, S.eimHash);
+  store<u8>(PAYLOAD, S.rspIdLen, 4);
+  memory.copy(PAYLOAD + 5, RSP_TRANSACTION_ID, 16);
+  store<u8>(PAYLOAD, S.transactionIdLen, 21);
+  memory.copy(PAYLOAD + 22, TRANSACTION_ID, 16);
+  store<u8>(PAYLOAD, S.direct, 38);
+  storeWrite(at, StoreKey.Download, 39);
+}
+
+export function readDownload(): void {
+  if (E.result < 0 || E.length < 39) return;
+  S.direct = load<u8>(PAYLOAD, 38) & 1;
+  S.downloadHash = load<u32>(PAYLOAD);
+  S.rspIdLen = load<u8>(PAYLOAD, 4) & 0x1f;
+  memory.copy(RSP_TRANSACTION_ID, PAYLOAD + 5, 16);
+  S.transactionIdLen = load<u8>(PAYLOAD, 21) & 0x1f;
+  memory.copy(TRANSACTION_ID, PAYLOAD + 22, 16);
+}
+
+export function removeDownload(at: u32): void {
+  storeWrite(at, StoreKey.Download, 0);
 }
 
 /* Parked notifications, 12 octets each: u32 sequence number, u32 level, u32 due (R.seconds). */

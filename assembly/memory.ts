@@ -7,16 +7,16 @@
  *   small     strings and records of fixed size (below)
  *   S, T      state of the agent, the TLV cursor
  */
-const BASE: usize = memory.data(128 * 4 + 24 + 1024 + 4096 + 1824, 8);
+const BASE: usize = memory.data(196 * 4 + 24 + 1024 + 4096 + 2232, 8);
 
-export const MAILBOX: usize = BASE + 128 * 4;
+export const MAILBOX: usize = BASE + 196 * 4;
 export const PAYLOAD: usize = MAILBOX + 24;
 
 export const WORK_SIZE: u32 = 4096;
 export const WORK: usize = PAYLOAD + 1024;
 export const WORK_END: usize = WORK + WORK_SIZE;
 /** The head of `work` is kept for the head of an outgoing body, a body for the rest. */
-export const WORK_BODY: usize = WORK + 48;
+export const WORK_BODY: usize = WORK + 64;
 
 /** LinkOpen's payload; a little less than the mailbox holds, because the journal keeps it behind the eIM's hash and the binding. */
 export const ENDPOINT_SIZE: u32 = 1016;
@@ -50,6 +50,17 @@ export const DEVICE_CAPABILITIES: usize = IMEI + 16;
 /** Calls in progress, a u16 each: procedure * 256 + where it goes on. */
 export const FRAMES: usize = DEVICE_CAPABILITIES + 64;
 export const FRAMES_MAX: u32 = 12;
+
+/** A download: the activation code (or the address alone), the RSP transactionId, and the answer that ended it. */
+export const ACTIVATION_CODE: usize = FRAMES + 24;
+export const RSP_TRANSACTION_ID: usize = ACTIVATION_CODE + 256;
+export const ERROR_RESPONSE: usize = RSP_TRANSACTION_ID + 16;
+export const ERROR_RESPONSE_SIZE: u32 = 32;
+export const CONFIRMATION_CODE: usize = ERROR_RESPONSE + 32;
+/** ES9+ (json.ts): transactionId as it came, slots of members. */
+export const RSP_TEXT: usize = CONFIRMATION_CODE + 16;
+export const SLOTS: usize = RSP_TEXT + 32;
+const ZONES_END: usize = SLOTS + 40;
 
 @unmanaged
 @final
@@ -118,6 +129,8 @@ export class State {
   answerLen: u32; // octets that came, stored or not
   fill: usize; // end of what is stored
   limit: usize; // how far an answer may be stored
+  speculative: u32; // 1: GET RESPONSE for an answer that need not be there
+  source: u32; // where the command's octets are
   tries: u32;
 
   // the exchange in hand (exchange.ts)
@@ -135,6 +148,12 @@ export class State {
   sent: u32;
   response: usize;
   received: u32;
+  streamed: u32; // 1: the answer's body is taken while it comes (stream.ts)
+  streamEnd: u32;
+  rx: usize;
+  rxEnd: usize;
+  staged: u32;
+  headAt: u32;
   retryAfter: u32;
 
   // associated eIMs (eims.ts)
@@ -190,6 +209,55 @@ export class State {
   notification: u32;
   fullList: u32;
   parked: u32;
+
+  // a download (profile-download.ts)
+  features: u32; // ipaFeatures, first octet of bits
+  addressAt: usize; // SM-DP+ address, matchingId, OID: in ACTIVATION_CODE
+  addressLen: u32; // 0: the eIM holds the download data
+  matchingIdAt: usize;
+  matchingIdLen: u32;
+  oidAt: usize;
+  oidLen: u32;
+  rules: u32; // PPRs of the metadata, and their owner
+  owner: usize;
+  ownerEnd: usize;
+  confirmationCodeLen: u32;
+  rspIdLen: u32; // of RSP_TRANSACTION_ID
+  errorLen: u32; // of ERROR_RESPONSE
+  level: u32;
+  left: u32; // octets of the package that are still to come
+  skipLeft: u32;
+  serverErred: u32;
+  drained: u32;
+  drainTo: u32;
+  downloadHash: u32; // eIM of the download in the journal, 0: none
+  childrenLeft: u32;
+  cancelReason: u32;
+  triggers: u32; // by SM-DS answers in a row
+  slices: usize;
+  bodyAt: usize;
+
+  // ES9+ in JSON (json.ts)
+  direct: u32; // 1: the download speaks ES9+ with the SM-DP+
+  failReason: u32;
+  pir: u32; // its sequence number, when it is just received
+  pirConfirmed: u32; // the SM-DP+ has the PIR
+  peer: u32; // 0: the eIM, else Peer.Smdp
+  function: u32; // LinkSend's function
+  json: u32; // 1: the answer is JSON
+  jsonState: u32;
+  jsonDepth: u32;
+  jsonIsKey: u32;
+  jsonHash: u32;
+  jsonName: u32;
+  jsonMode: u32;
+  jsonSlot: usize;
+  jsonBits: u32;
+  jsonCount: u32;
+  jsonStatus: u32;
+  rspTextLen: u32;
+  eventIdLen: u32; // of an SM-DS's first event, and the address it names
+  eventAddressLen: u32;
 
   // IpaEuiccDataRequest
   items: u32;
@@ -299,6 +367,6 @@ export function saveRegisters(): void {
 
 /** Sets everything but the mailbox to zero: a Start begins anew from the journal. */
 export function clearMemory(): void {
-  memory.fill(WORK, 0, FRAMES + 24 - WORK);
+  memory.fill(WORK, 0, ZONES_END - WORK);
   memory.fill(changetype<usize>(S), 0, offsetof<State>());
 }

@@ -1,6 +1,21 @@
 /** Tags of the data objects that the agent reads or makes, by their ASN.1 names (SGP.32 v1.2, SGP.22 v2.5). */
 export const enum Tag {
   // ES10a, ES10b
+  PrepareDownload = 0xbf21,
+  StoreMetadata = 0xbf25,
+  GetEuiccChallenge = 0xbf2e,
+  BoundProfilePackage = 0xbf36,
+  InitialiseSecureChannel = 0xbf23,
+  AuthenticateServer = 0xbf38,
+  CancelSession = 0xbf41,
+  GetRat = 0xbf43,
+  ImmediateEnable = 0xbf5a,
+  InitiateAuthentication = 0xbf39,
+  AuthenticateClient = 0xbf3b,
+  GetBoundProfilePackage = 0xbf3a,
+  OtPk = 0x5f49,
+  Utf8 = 0x0c,
+  Boolean = 0x01,
   EuiccInfo1 = 0xbf20,
   EuiccInfo2 = 0xbf22,
   ListNotification = 0xbf28,

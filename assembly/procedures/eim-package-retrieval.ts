@@ -8,7 +8,8 @@
 import { Flag, Op, Report, StoreKey, Switch } from "../abi";
 import { EimFlag, entryCause, hasFlag, setCause, writeStateChanges } from "../eims";
 import { keepTransactionId, writeGetEimPackage } from "../esipa";
-import { clearSegments, responseEnd } from "../exchange";
+import { responseEnd } from "../exchange";
+import { clearSegments } from "../segments";
 import { call, leave, next, Proc } from "../flow";
 import { PackageFlag, untilUnparked } from "../journal";
 import { milliseconds, op, plainOp, report, storeWrite } from "../mailbox";
@@ -25,6 +26,7 @@ function finish(result: i32): void {
 export function session(at: u32, r: i32): void {
   switch (at) {
     case 0: {
+      S.peer = S.json = 0;
       S.packages = S.bodyHash = S.bodyRepeats = R.packageFlags = 0;
       if (!S.reachable) return finish(Status.NotFound); // before the bearer costs anything
       const left = S.watch && S.watchUntil > R.seconds ? S.watchUntil - R.seconds : 1;
@@ -41,6 +43,11 @@ export function session(at: u32, r: i32): void {
     case 2:
       if (r < 0 || hasFlag(R.eim, EimFlag.Departed)) return finish(r);
     case 3:
+      if (S.downloadHash != S.eimHash) return next(12);
+      return call(Proc.TriggerResult, 13);
+    case 13:
+      if (r < 0) return finish(r);
+    case 12:
       clearSegments(1);
       writeGetEimPackage();
       R.fill = WORK_BODY;
@@ -58,7 +65,7 @@ export function session(at: u32, r: i32): void {
     case 6:
       if (r < 0) return finish(r);
       if (R.switches & Switch.OnePackage || R.packageFlags & PackageFlag.DeletesEim) return finish(0);
-      return next(3);
+      return next(12);
     case 7:
       return finish(r);
     case 8:
@@ -123,8 +130,8 @@ function dispatch(): void {
   if (!R.errorCode) {
     if (tag == Tag.EuiccPackage) return call(Proc.Package, 6);
     if (tag == Tag.IpaEuiccData) return call(Proc.Data, 6);
-    // BF54 needs a feature that this build's ipaFeatures do not announce (procedures 27)
-    R.errorCode = tag == Tag.ProfileDownloadTrigger ? 1 : 2;
+    if (tag == Tag.ProfileDownloadTrigger) return call(Proc.Download, 6);
+    R.errorCode = 2;
   }
   call(Proc.Refuse, 6);
 }

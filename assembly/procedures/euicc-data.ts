@@ -7,9 +7,10 @@
  */
 import { Switch } from "../abi";
 import { ask } from "../apdu";
-import { answerIs, askList, askWith, Query, RESPONSE_ROOM, wholeAnswerIs } from "../es10";
+import { answerIs, askEmergency, askList, askWith, emergencyEnabled, Query, RESPONSE_ROOM, wholeAnswerIs } from "../es10";
+import { writeDeviceInfo } from "../device-info";
 import { writeRefusal } from "../esipa";
-import { clearSegments, segmentsSize, setSegment } from "../exchange";
+import { clearSegments, segmentsSize, setSegment } from "../segments";
 import { call, leave, next, Proc } from "../flow";
 import {
   CI_PK_ASKED, CI_PK_ID, CRITERION, CRITERION_EPR, CRITERION_SIZE, DEVICE_CAPABILITIES, EIM_ID, IMEI, PAYLOAD, R, S, T, TRANSACTION_ID, W, WORK_BODY, WORK_END,
@@ -101,11 +102,8 @@ function query(): bool {
   switch (S.step) {
     case Step.Emergency:
       if (!S.ecall) return false;
-      // BF2D{5C 9F70 9F7B}: is a profile with ecallIndication enabled?
-      store<u64>(p, 0x7b9f709f045c);
-      len = 6;
-      tag = Tag.ProfileInfoList;
-      break;
+      askEmergency(R.fill);
+      return true;
     case Step.Addresses:
       if (!wants(Item.DefaultSmdp) && !wants(Item.RootSmds)) return false;
       tag = Tag.EuiccConfiguredAddresses;
@@ -253,19 +251,6 @@ function itemOf(tag: u32): Item {
   }
 }
 
-/** In the list of profiles: one is enabled (9F70 = 1) and has ecallIndication (9F7B) TRUE. */
-function emergencyEnabled(): bool {
-  if (!answerIs(Tag.ProfileInfoList) || !findCut(T.val, T.next, Tag.X0)) return false;
-  let p = T.val;
-  const end = T.next;
-  while (find(p, end, Tag.ProfileInfo)) {
-    p = T.next;
-    const q = T.val;
-    if (find(q, p, Tag.EcallIndication) && uint() && find(q, p, Tag.ProfileState) && uint() == 1) return true;
-  }
-  return false;
-}
-
 /** Makes the child `from` of the stored answer the item, under the tag `to`. */
 function takeAddress(from: u32, to: u32, item: Item): void {
   readTlv(R.answer, R.fill);
@@ -334,17 +319,20 @@ function writeOwnItems(): void {
     endItem(Item.TransactionId);
   }
   if (wants(Item.Capabilities)) {
-    // ipaFeatures: none of the download functions yet; ipaSupportedProtocols: bits 0 retrieveHttps, 1 retrieveCoaps
+    // ipaFeatures as configured; ipaSupportedProtocols: bits 0 retrieveHttps, 1 retrieveCoaps
     const bits = S.protocols & 3;
-    writeHead(Tag.X8, 7);
-    writeUint(Tag.C0, 0);
+    const features = S.features;
+    writeHead(Tag.X8, features ? 8 : 7);
+    writeHead(Tag.C0, features ? 2 : 1);
+    write8(features ? ctz(features) : 0);
+    if (features) write8(features);
     writeHead(Tag.C1, 2);
     write8(bits & 2 ? 6 : 7);
     write8(((bits & 1) << 7) | ((bits & 2) << 5));
     endItem(Item.Capabilities);
   }
   if (wants(Item.DeviceInfo) && S.imeiLen >= 8) {
-    writeDeviceInfo();
+    writeDeviceInfo(Tag.X9);
     endItem(Item.DeviceInfo);
   }
 }
@@ -353,41 +341,6 @@ function writeOwnItems(): void {
 function endItem(item: Item): void {
   setSegment(FIRST_SEGMENT + item, Query.None, <u32>R.fill, <u32>(W.at - R.fill));
   R.fill = W.at;
-}
-
-function digit(i: u32): u32 {
-  return load<u8>(IMEI + i) & 0xf;
-}
-
-/** DeviceInfo under A9: 80 tac, A1 deviceCapabilities, [82 imei]. (SGP.22 4.2; coding: types 8.3) */
-function writeDeviceInfo(): void {
-  const caps = S.deviceCapabilitiesLen;
-  const hasImei = S.imeiLen >= 14;
-  writeHead(Tag.X9, 6 + 1 + lengthSize(caps) + caps + (hasImei ? 10 : 0));
-  writeHead(Tag.C0, 4);
-  writeDigits(4);
-  writeHead(Tag.X1, caps);
-  writeBytes(DEVICE_CAPABILITIES, caps);
-  if (!hasImei) return;
-  writeHead(Tag.C2, 8);
-  writeDigits(7);
-  write8((checkDigit() << 4) | 0xf);
-}
-
-/** `count` octets TBCD: the first digit in the low nibble. */
-function writeDigits(count: u32): void {
-  for (let i: u32 = 0; i < count; i++) write8((digit(2 * i + 1) << 4) | digit(2 * i));
-}
-
-/** The 15th digit as it was given, else the Luhn digit of the 14 (an IMEISV has another meaning there). */
-function checkDigit(): u32 {
-  if (S.imeiLen == 15) return digit(14);
-  let sum: u32 = 0;
-  for (let i: u32 = 0; i < 14; i++) {
-    const d = digit(i) << (i & 1);
-    sum += d > 9 ? d - 9 : d;
-  }
-  return (100000 - sum) % 10;
 }
 
 /** The list under `tag` in the answer becomes the item; empty when there is none. False when the card failed. */

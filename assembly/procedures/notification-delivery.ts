@@ -6,7 +6,7 @@
 import { Report } from "../abi";
 import { answerIs, askEmpty, askList, askRemove, notificationSeq, Query, RESPONSE_ROOM } from "../es10";
 import { writeHandleHead } from "../esipa";
-import { clearSegments, setSegment } from "../exchange";
+import { clearSegments, setSegment } from "../segments";
 import { call, leave, Must, next, Proc } from "../flow";
 import { dropDue, isParked, park, unpark, writeParked } from "../journal";
 import { report } from "../mailbox";

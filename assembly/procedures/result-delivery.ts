@@ -12,7 +12,7 @@ import { Report, StoreKey, Switch } from "../abi";
 import { clearFlag, EimFlag, entry, entryOf, hasFlag, noteStateChange, setFlag, writeStateChanges } from "../eims";
 import { answerCode, answerIs, askList, askRemove, findEpr, Query, RESPONSE_ROOM, ResultFlag } from "../es10";
 import { nextAcknowledgement, readAcknowledgements, writeProvideHead, writeRefusal } from "../esipa";
-import { clearSegments, setSegment } from "../exchange";
+import { clearSegments, setSegment } from "../segments";
 import { call, leave, Must, next, Proc } from "../flow";
 import { PackageFlag, removeEndpoint, removePackage } from "../journal";
 import { report, storeWrite } from "../mailbox";

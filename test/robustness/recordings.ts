@@ -149,6 +149,7 @@ const RUNS: readonly Run[] = [
   },
   {
     name: "refused packages",
+    world: { configuration: { features: [] } }, // an IPA without profile download refuses a trigger
     play: (world) => {
       world.eim.queue(world.eid, downloadTrigger({ activationCode: "1$smdp.example.com$A" }));
       for (const kind of ["packageWithoutList", "dataRequestCutOff", "triggerCutOff"] as const) world.eim.use(behaviours.once(behaviours.malformedPackage(kind)));

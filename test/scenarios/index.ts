@@ -46,6 +46,17 @@ import { scenarios as eimLastEimDeleted } from "./eim-configuration/last-eim-del
 import { scenarios as notificationDelivery } from "./notification-delivery/delivery.js";
 import { scenarios as notificationRefused } from "./notification-delivery/refused.js";
 import { scenarios as notificationBundled } from "./notification-delivery/bundled.js";
+import { scenarios as downloadAnyMoment } from "./profile-download/any-moment.js";
+import { scenarios as downloadCardErrors } from "./profile-download/card-errors.js";
+import { scenarios as downloadChecks } from "./profile-download/checks.js";
+import { scenarios as downloadConfirmationCode } from "./profile-download/confirmation-code.js";
+import { scenarios as downloadDirect } from "./profile-download/direct.js";
+import { scenarios as downloadAfterDownload } from "./profile-download/enable.js";
+import { scenarios as downloadPolicyRules } from "./profile-download/policy-rules.js";
+import { scenarios as downloadServerErrors } from "./profile-download/server-errors.js";
+import { scenarios as downloadSizes } from "./profile-download/sizes.js";
+import { scenarios as downloadTriggerForms } from "./profile-download/trigger-forms.js";
+import { scenarios as downloadWhole } from "./profile-download/whole.js";
 
 export const scenarios: readonly Scenario[] = [
   order, ...cardsOfTheField, ...eimList, ...noWayToTheIsdR, ...terminalCapability,
@@ -57,4 +68,6 @@ export const scenarios: readonly Scenario[] = [
   ...euiccEverySubset, ...euiccTagList, ...euiccSearchCriteria, ...euiccCertificates, ...euiccDeviceInfo, ...euiccEmergency, ...euiccLists,
   ...eimInitialAssociation, ...eimTrust, ...eimLastEimDeleted,
   ...notificationDelivery, ...notificationRefused, ...notificationBundled,
+  ...downloadAnyMoment, ...downloadCardErrors, ...downloadChecks, ...downloadConfirmationCode, ...downloadDirect, ...downloadAfterDownload,
+  ...downloadPolicyRules, ...downloadServerErrors, ...downloadSizes, ...downloadTriggerForms, ...downloadWhole,
 ];

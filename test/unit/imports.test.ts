@@ -6,9 +6,9 @@ import { checkImports, importsOf } from "../../host/tool/imports.js";
 const GOOD: Record<string, string> = {
   "assembly/abi.ts": "",
   "assembly/tlv.ts": `import { Tag } from "./abi";`,
-  "assembly/es10b.ts": `import { Reader } from "./tlv";`,
-  "assembly/procedures/euicc-package.ts": `import { load } from "../es10b";`,
-  "assembly/procedures/notification-delivery.ts": `import { list } from "../es10b";`,
+  "assembly/es10.ts": `import { Reader } from "./tlv";`,
+  "assembly/procedures/euicc-package.ts": `import { load } from "../es10";`,
+  "assembly/procedures/notification-delivery.ts": `import { list } from "../es10";`,
   "assembly/agent.ts": `import { step } from "./procedures/euicc-package";`,
   "assembly/index.ts": `export { ipa_step } from "./agent";`,
   "assembly/__tests__/tlv.spec.ts": `import { Reader } from "../tlv";`,
@@ -40,7 +40,7 @@ describe("import rules", () => {
 
   test("a module of the agent imports only from layers below its own", () => {
     refuses({ "assembly/tags.ts": `import { Reader } from "./tlv";` }, /^assembly\/tags\.ts imports assembly\/tlv\.ts: a module imports only from layers below/);
-    refuses({ "assembly/es9p.ts": `import { load } from "./bpp";`, "assembly/bpp.ts": "" }, /^assembly\/es9p\.ts imports assembly\/bpp\.ts/);
+    refuses({ "assembly/esipa.ts": `import { load } from "./agent";`, "assembly/agent.ts": "" }, /^assembly\/esipa\.ts imports assembly\/agent\.ts/);
     refuses({ "assembly/journal.ts": `import { step } from "./agent";` }, /^assembly\/journal\.ts imports assembly\/agent\.ts/);
   });
 

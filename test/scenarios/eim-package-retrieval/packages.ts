@@ -128,7 +128,6 @@ const unusable: readonly Unusable[] = [
   raw("package tag of three octets", "BF810103800101", UNKNOWN),
   raw("BF53, which only answers carry,", "BF5303800101", UNKNOWN),
   raw("SEQUENCE in the place of a package", "3003800101", UNKNOWN),
-  raw("profile download trigger of an eIM that holds the data", "BF54068204BAD0BAD0", INVALID_TX),
 ];
 
 const refused: readonly Scenario[] = unusable.map(({ name, prepare, provided: bytes }) =>

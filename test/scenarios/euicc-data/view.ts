@@ -13,7 +13,7 @@ export const ORDER = [0xa0, 0x81, 0xa2, 0xbf20, 0xbf22, 0x83, 0x84, 0xa5, 0xa6, 
 export const TAGS = ORDER.filter((tag) => tag !== 0x87);
 
 /** IpaCapabilities of this agent over HTTPS: ipaFeatures without any download function, ipaSupportedProtocols retrieveHttps. */
-export const CAPABILITIES = tlv(0xa8, tlv(0x80, bits()), tlv(0x81, bits(0)));
+export const CAPABILITIES = tlv(0xa8, tlv(0x80, bits(1, 2, 3)), tlv(0x81, bits(0)));
 
 /** IMEI that a world configures when nothing is said. */
 export const WORLD_IMEI = "356938035643809";

@@ -21,6 +21,7 @@ export enum Op {
   StoreRead = 11,
   StoreWrite = 12,
   Report = 13,
+  Hash = 14,
 }
 
 export enum Event {
@@ -77,6 +78,7 @@ export enum StoreKey {
   Endpoint = 2,
   StateChanges = 3,
   Parked = 4,
+  Download = 5,
   Provision = 16,
 }
 
@@ -95,6 +97,8 @@ export enum Report {
   Associated = 12,
   AssociationRefused = 13,
   LoopGuard = 14,
+  ProfileInstalled = 15,
+  DownloadFailed = 16,
 }
 
 /** Bits of configuration tag 81. */
@@ -111,4 +115,6 @@ export const Switch = {
   NoBundle: 1 << 9,
   NoDataRemoval: 1 << 10,
   HostAddress: 1 << 11,
+  NoOidCheck: 1 << 12,
+  ImmediateEnable: 1 << 13,
 } as const;

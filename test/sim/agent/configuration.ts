@@ -27,6 +27,10 @@ export interface Configuration {
   /** Content of deviceCapabilities (SGP.22 4.2). */
   readonly deviceCapabilities?: Uint8Array;
   readonly maxPackages?: number;
+  /** Bits of ipaFeatures (SGP.32 IpaCapabilities), 0 to 7: 0 direct download, 1 indirect, 2 eimDownloadDataHandling, 3 eimCtxParams1Generation... */
+  readonly features?: readonly number[];
+  /** Confirmation Code of profile downloads, 1 to 16 octets. */
+  readonly confirmationCode?: string;
 }
 
 /** Encodes the configuration; throws RangeError for what the contract does not allow. */
@@ -59,6 +63,8 @@ export function configuration(c: Configuration): Uint8Array {
   text(0x8d, c.tac, /^\d{8}$/);
   bytes(0xae, c.deviceCapabilities);
   number(0x91, c.maxPackages);
+  if (c.features !== undefined) bytes(0x92, Uint8Array.of(c.features.reduce((octet, bit) => octet | (0x80 >> bit), 0)));
+  if (c.confirmationCode !== undefined) bytes(0x93, utf8(c.confirmationCode));
   return concat(...parts);
 }
 

@@ -2,6 +2,7 @@
  * The host of an agent: takes its one pending op, checks it against the contract, has a door carry it out, and gives back the event
  * (host/README.md, ABI 1.0). Synchronous as long as the doors are. Everything goes into the trace.
  */
+import { createHash } from "node:crypto";
 import { find, readAll } from "../codec/tlv.js";
 import { concat, fromUtf8, toHex } from "../core/bytes.js";
 import type { Clock } from "../core/clock.js";
@@ -185,6 +186,8 @@ export class Host {
       case Op.Report:
         this.trace.add({ kind: "report", at: this.#clock.now(), code: op.arg0, name: Report[op.arg0] ?? String(op.arg0), detail: op.arg1 | 0, payload: op.payload });
         return {};
+      case Op.Hash:
+        return { payload: new Uint8Array(createHash("sha256").update(op.payload).digest()) };
     }
   }
 

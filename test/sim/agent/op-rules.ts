@@ -51,6 +51,7 @@ const FORMS: Record<Op, Form> = {
   [Op.StoreRead]: { flags: 0, payload: NONE, args: ["arg0", "arg1", "wait"] },
   [Op.StoreWrite]: { flags: 0, payload: [0, Infinity], args: ["arg0", "wait"] },
   [Op.Report]: { flags: 0, payload: [0, Infinity], args: ["arg0", "arg1"] },
+  [Op.Hash]: { flags: 0, payload: [0, Infinity] },
 };
 
 /** Throws OpError when `op` breaks the contract in this state; otherwise notes what it begins. */

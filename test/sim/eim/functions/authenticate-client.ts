@@ -2,7 +2,7 @@
  * ESipa.AuthenticateClient BF3B (SGP.32 v1.2 5.14.2, 3.2.3.2, 3.9): relays the card's answer, be it an error, and hands on what an SM-DP+ (profile to
  * prepare) or an SM-DS (events) says. Where the eIM verifies metadata it refuses a profile by itself.
  */
-import { equal, fromUtf8, toHex } from "../../core/bytes.js";
+import { equal, fromHex, fromUtf8, toHex } from "../../core/bytes.js";
 import type { Steps } from "../../core/maybe.js";
 import { find, integer, readAll, readOne, tlv, TlvError, type Tlv } from "../../codec/tlv.js";
 import { certificateEid } from "../certificates.js";
@@ -123,7 +123,8 @@ function fromSmds(core: Core, exchange: Exchange, events: readonly EventEntry[],
   const held = dataOf(record).held;
   // Who held the data holds it on: the trigger then goes without.
   const trigger = held ? {} : { activationCode };
-  updatePackage(device, held ? { ...record, handling: { ...record.handling, activationCode } } : { ...record, trigger });
+  const der = profileDownloadTriggerRequest(trigger, record.transactionId === undefined ? undefined : fromHex(record.transactionId));
+  updatePackage(device, held ? { ...record, handling: { ...record.handling, activationCode } } : { ...record, trigger, der });
   const response = tlv(TAG, tlv(0xa1, head, profileDownloadTriggerRequest(trigger, undefined)));
   return ended(core, exchange, response, `${session.address}: event ${first.eventId} at ${first.rspServerAddress}${others.length > 0 ? `, ${others.length} more queued` : ""}`, notes);
 }

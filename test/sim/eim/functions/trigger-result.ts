@@ -24,7 +24,9 @@ export function takeTriggerResult(core: Core, device: DeviceState, bf54: Tlv, no
   const transactionId = hexOf(found.get(0x82));
   if (transactionId === undefined && bf37 !== undefined && wasResent(device, bf37, notes)) return [];
   const record = transactionId === undefined ? oldestOpen(device, ["profileDownloadTriggerRequest", "raw"]) : matchPackage(device, transactionId, undefined);
-  if (wasResent(device, bf54, notes)) return [];
+  // failures without an id all look alike: while a trigger waits for its result, one more is that result
+  const anonymous = transactionId === undefined && bf37 === undefined && record !== undefined;
+  if (!anonymous && wasResent(device, bf54, notes)) return [];
   if (record === undefined || (record.kind !== "profileDownloadTriggerRequest" && record.kind !== "raw")) {
     throw refuse(`no ProfileDownloadTriggerRequest was given with eimTransactionId ${transactionId ?? "(none)"}`);
   }
