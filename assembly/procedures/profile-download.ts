@@ -6,32 +6,31 @@
  *           -> (ImmediateEnable) -> ProfileDownloadTriggerResult
  *   what goes wrong before a PIR: (CancelSession) -> ProfileDownloadTriggerResult with the answer that ended it
  *
+ * One file, because it is one state machine with one set of ways out; what knows nothing of its states stands in rsp-session.ts.
  * Signed objects are relayed as they came: slices of one message become segments of the next. The bound package is never in memory:
  * its blocks go from the link to the card.
  */
+import { trimInfo, locate, isSlot, areWhole, fromSlot, checkServerSigned, checkOid, setKeyId, writeContext } from "../rsp-session";
 import { Op, Peer, Report, StoreKey, Switch } from "../abi";
-import { encodeOid, readActivationCode } from "../activation-code";
+import { readActivationCode } from "../activation-code";
 import { askSegments, askStream } from "../apdu";
 import { noteStateChange, setDue, writeStateChanges } from "../eims";
-import { answerCode, answerIs, askEmergency, askEmpty, askList, askRemove, askWith, emergencyEnabled, notificationSeq, Query, RESPONSE_ROOM, wholeAnswerIs } from "../es10";
-import { writeHandleHead, writeTriggerHead } from "../esipa";
+import { answerCode, askEmergency, askEmpty, askWith, emergencyEnabled, Query, wholeAnswerIs } from "../es10";
+import { writeTriggerHead } from "../esipa";
 import { responseEnd } from "../exchange";
 import { call, leave, Must, next, Proc } from "../flow";
+import { beginJson, isExecuted, setBase64, setText, Slot, slotAt, slotLen, takeTransactionId, Text } from "../json";
+import { removeDownload, writeDownload } from "../journal";
+import { op, plainOp, report, storeWrite } from "../mailbox";
 import {
-  beginJson, clearSlots, isExecuted, setBase64, setSlot, setText, Slot, slotAt, slotLen, takeTransactionId, Text,
-} from "../json";
-import { readDownload, removeDownload, writeDownload } from "../journal";
-import { op, plainOp, report, storeRead, storeWrite } from "../mailbox";
-import {
-  ACTIVATION_CODE, CI_PK_ID, CONFIRMATION_CODE, E, ERROR_RESPONSE, ERROR_RESPONSE_SIZE, PAYLOAD, R, RSP_TEXT, RSP_TRANSACTION_ID, S, T, TRANSACTION_ID, W, WORK, WORK_BODY, WORK_END,
+  ACTIVATION_CODE, CONFIRMATION_CODE, ERROR_RESPONSE, ERROR_RESPONSE_SIZE, PAYLOAD, R, RSP_TEXT, RSP_TRANSACTION_ID, S, T, TRANSACTION_ID, W, WORK, WORK_BODY, WORK_END,
 } from "../memory";
 import { firstBits, isAuthorised, Ppr } from "../policy";
 import { clearSegments, segmentsSize, setSegment } from "../segments";
 import { Status } from "../status";
 import { beginStream, headSize, passOver, stage, STAGE, stageHead } from "../stream";
 import { Tag } from "../tags";
-import { child, find, findCut, hash, isOne, isRow, lengthSize, readTlv, size, tlvSize, uint, write8, writeBytes, writeHead, writeTlv, writeTo, writeUint } from "../tlv";
-import { writeDeviceInfo } from "../device-info";
+import { child, find, hash, isOne, isRow, readTlv, size, tlvSize, uint, writeHead, writeTlv, writeTo, writeUint } from "../tlv";
 
 /** cancelSessionReason (SGP.22 5.7.14), and none at all. */
 const REASON_POSTPONED: u32 = 1;
@@ -265,23 +264,6 @@ function keepAddress(): void {
 
 /* ---- common mutual authentication ---- */
 
-/** An eIM that is bound to one CI sees only that one in EUICCInfo1 (procedures 8.3). */
-function trimInfo(): void {
-  if (S.ciPkIdLen != 20 || !child(Tag.C2)) return;
-  const svn = load<u32>(T.val);
-  writeTo(WORK_BODY, WORK_END);
-  writeHead(Tag.EuiccInfo1, 5 + 24 + 24);
-  writeHead(Tag.C2, 3);
-  write8(svn);
-  write8(svn >> 8);
-  write8(svn >> 16);
-  for (let tag: u32 = 0xa9; tag < 0xab; tag++) {
-    writeHead(tag, 22);
-    writeTlv(Tag.OctetString, CI_PK_ID, 20);
-  }
-  R.fill = W.at;
-}
-
 /** BF39{81 euiccChallenge, [83 smdpAddress], BF20, [82 eimTransactionId]}: EUICCInfo1 at WORK_BODY, the challenge in T. */
 function sendInitiate(): void {
   const info = <u32>(R.answer - WORK_BODY);
@@ -369,111 +351,6 @@ function takeInitiate(): void {
   head(Tag.AuthenticateServer);
   askSegments(R.fill, WORK_END);
   call(Proc.Card, 7);
-}
-
-/** Slots from the members of an ESipa answer in [p, end); what stands behind the certificate. The transactionId is kept when it is there. */
-function locate(p: usize, end: usize): usize {
-  clearSlots();
-  S.rspIdLen = 0;
-  while (readTlv(p, end)) {
-    p = T.next;
-    if (T.tag == Tag.C0 && T.len - 1 < 16) {
-      S.rspIdLen = T.len;
-      memory.copy(RSP_TRANSACTION_ID, T.val, T.len);
-    } else if (T.tag == Tag.StoreMetadata) setSlot(Slot.Metadata, T.at, size());
-    else if (T.tag == Tag.Signature) setSlot(Slot.Signature, T.at, size());
-    else if (T.tag == Tag.OctetString) setSlot(Slot.KeyId, T.at, size());
-    else if (T.tag == Tag.Sequence) {
-      if (!slotLen(Slot.Signed)) setSlot(Slot.Signed, T.at, size());
-      else {
-        setSlot(Slot.Certificate, T.at, size());
-        if (find(p, end, Tag.OctetString)) setSlot(Slot.KeyId, T.at, size()); // hashCc
-        return p;
-      }
-    }
-  }
-  return end;
-}
-
-/** The slot holds exactly one data object with `tag`; it is then in T. */
-function isSlot(slot: Slot, tag: u32): bool {
-  const at = slotAt(slot);
-  return isOne(at, at + slotLen(slot), tag);
-}
-
-/** What both servers' answers must have. */
-function areWhole(): bool {
-  return isSlot(Slot.Certificate, Tag.Sequence) && isSlot(Slot.Signature, Tag.Signature) && isSlot(Slot.Signed, Tag.Sequence);
-}
-
-function fromSlot(i: u32, slot: Slot): void {
-  setSegment(i, Query.None, slotAt(slot), slotLen(slot));
-}
-
-/** serverSigned1 in [p, end): transactionId, challenge and address are those of this session. */
-function checkServerSigned(p: usize, end: usize): bool {
-  if (!find(p, end, Tag.C0) || T.len - 1 > 15) return false;
-  if (S.rspIdLen && hash(T.val, T.len) != hash(RSP_TRANSACTION_ID, S.rspIdLen)) return false;
-  S.rspIdLen = T.len;
-  memory.copy(RSP_TRANSACTION_ID, T.val, T.len);
-  if (!find(p, end, Tag.C1) || T.len != 16 || hash(T.val, 16) != hash(S.slices, 16)) return false;
-  return !S.addressLen || (find(p, end, Tag.C3) && T.len == S.addressLen && equalFold(T.val, S.addressAt, T.len));
-}
-
-/** Equal but for the case of letters. */
-function equalFold(a: usize, b: usize, len: u32): bool {
-  for (let i: u32 = 0; i < len; i++) if (fold(load<u8>(a + i)) != fold(load<u8>(b + i))) return false;
-  return true;
-}
-
-function fold(c: u32): u32 {
-  return c - 0x41 < 26 ? c | 0x20 : c;
-}
-
-/** The certificate names the OID of the activation code, when that has one: registeredID (88) in it. (procedures 8.5) */
-function checkOid(p: usize, end: usize): bool {
-  if (!S.oidLen || R.switches & Switch.NoOidCheck) return true;
-  const len = encodeOid(S.oidAt, S.oidAt + S.oidLen, PAYLOAD, 64);
-  if (!len) return false;
-  const wanted = hash(PAYLOAD, len);
-  for (; p + 2 + len <= end; p++) {
-    if (load<u8>(p) == Tag.C8 && load<u8>(p, 1) == len && hash(p + 2, len) == wanted) return true;
-  }
-  return false;
-}
-
-/** euiccCiPKIdToBeUsed as segment 3: a truncated one is completed from the verification list of EUICCInfo1, which still stands at WORK_BODY. */
-function setKeyId(at: usize, len: u32): void {
-  const given = len - 2;
-  if (given < 20 && readTlv(WORK_BODY, WORK_END) && T.tag == Tag.EuiccInfo1 && child(Tag.X9)) {
-    let p = T.val;
-    const end = T.next;
-    while (find(p, end, Tag.OctetString)) {
-      p = T.next;
-      if (T.len != 20 || hash(T.val, given) != hash(at + 2, given)) continue;
-      at = T.at;
-      len = 22;
-      break;
-    }
-  }
-  setSegment(3, Query.None, <u32>at, len);
-}
-
-/** ctxParams1 A0{80 matchingId, A1 deviceInfo} as segment 5, at R.fill. (types 8.3) */
-function writeContext(): void {
-  const at = R.fill;
-  // deviceInfo first, for its size
-  writeTo(at, at + 480);
-  writeDeviceInfo(Tag.X1);
-  const device = <u32>(W.at - at);
-  const id = tlvSize(Tag.C0, S.matchingIdLen);
-  const front = tlvSize(Tag.X0, id + device) - device;
-  memory.copy(at + front, at, device);
-  writeTo(at, at + front);
-  writeHead(Tag.X0, id + device);
-  writeTlv(Tag.C0, S.matchingIdAt, S.matchingIdLen);
-  R.fill = at + front + device;
-  setSegment(5, Query.None, <u32>at, front + device);
 }
 
 /** The eUICC's answer moves to the front of `work`, so that the server's has room behind it. */
@@ -805,85 +682,4 @@ function sendFailure(): void {
   writeTriggerHead();
   S.response = R.fill;
   call(Proc.Exchange, 30);
-}
-
-/**
- * Tells the eIM the outcome of the download in the journal: its PIR is looked for on the eUICC by the RSP transactionId, and goes as a
- * ProfileDownloadTriggerResult in a HandleNotification, or without an eimTransactionId by itself. Leaves with 0, or what failed.
- */
-export function triggerResult(at: u32, r: i32): void {
-  switch (at) {
-    case 0:
-      return storeRead(1, StoreKey.Download, 0);
-    case 1:
-      readDownload();
-      S.cursor = 0;
-      S.notification = S.pir;
-      if (S.pir) return next(9);
-    case 7: // after a power cut: which of the install notifications is it? Metadata first, they are 40 octets each
-      store<u32>(PAYLOAD, 0x80070281); // 81 02 07 80
-      askWith(Tag.ListNotification, PAYLOAD, 4, WORK_BODY);
-      return call(Proc.Card, 8);
-    case 8:
-      if (r < 0 && r != Status.CardSw) return leave(r);
-      S.notification = r < 0 ? 0 : nextListed();
-      if (!S.notification) return removeDownload(6);
-      S.cursor = S.notification;
-    case 9:
-      S.notifications = 1;
-      askList(Query.NotificationBySeq, WORK_BODY, WORK_END - RESPONSE_ROOM);
-      return call(Proc.Card, 3 | Must);
-    case 3: {
-      const stored = R.fill;
-      if (!answerIs(Tag.RetrieveNotificationsList) || !findCut(T.val, stored, Tag.X0) || !T.len) return next(7);
-      if (!isPir()) return next(7);
-      answerIs(Tag.RetrieveNotificationsList);
-      findCut(T.val, stored, Tag.X0);
-      // without an eimTransactionId BF3D{A0{BF37}}, and the A0 is here as well
-      // (over ESipa; an eIM that relayed no session needs to be told which trigger it was)
-      const id = S.transactionIdLen | S.direct;
-      const p = id ? T.val : T.at, len = id ? T.len : size();
-      clearSegments(2);
-      if (p + len > stored) {
-        setSegment(1, Query.NotificationBySeq, <u32>(p - R.answer), len);
-        R.fill = WORK_BODY;
-      } else setSegment(1, Query.None, <u32>p, len);
-      if (id) writeTriggerHead();
-      else writeHandleHead();
-      S.response = R.fill;
-      return call(Proc.Exchange, 4);
-    }
-    case 4:
-      if (r == Status.HttpRefused) return removeDownload(6); // the PIR is still delivered as a notification
-      if (r < 0) return leave(r);
-      if (S.direct && !S.pirConfirmed) return removeDownload(6); // the SM-DP+ still has to get it, with the notifications
-      askRemove(S.notification, WORK_BODY);
-      return call(Proc.Card, 5 | Must);
-    case 5:
-      return removeDownload(6);
-    default:
-      S.downloadHash = S.pir = 0;
-      return leave(0);
-  }
-}
-
-/** Lowest sequence number above S.cursor in the stored answer to ListNotification, or 0. */
-function nextListed(): u32 {
-  if (!answerIs(Tag.ListNotification) || !findCut(T.val, R.fill, Tag.X0)) return 0;
-  let best: u32 = 0;
-  let p = T.val;
-  const end = T.next;
-  while (find(p, end, Tag.NotificationMetadata)) {
-    p = T.next;
-    const seqNumber = notificationSeq();
-    if (seqNumber > S.cursor && (!best || seqNumber < best)) best = seqNumber;
-  }
-  return best;
-}
-
-/** The A0 in T holds the PIR of this RSP transactionId. */
-function isPir(): bool {
-  const end = T.next;
-  if (!findCut(T.val, end, Tag.ProfileInstallationResult) || !findCut(T.val, end, Tag.ProfileInstallationResultData)) return false;
-  return find(T.val, T.next, Tag.C0) && hash(T.val, T.len) == hash(RSP_TRANSACTION_ID, S.rspIdLen);
 }

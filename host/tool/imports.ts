@@ -27,7 +27,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["es10"],
   ["exchange"],
   ["eims"],
-  ["esipa"],
+  ["esipa", "rsp-session"],
   ["procedures/*"],
   ["agent"],
   ["index"],
