@@ -1,6 +1,7 @@
 /**
  * A reporter for node:test: one line a file, each failure with its whole path of titles and its diagnostics, and at the end
- * { passed, failed, skipped: sentences } as JSON in the file that TINYIPA_REPORT names. Suites are not counted, tests are.
+ * { passed, failed, skipped: sentences } as JSON in the file that TINYIPA_REPORT names. Suites are not counted, tests are. What tests say
+ * they tried (`t.diagnostic("120 cuts")`, "20000 cases, ...") is added up and told last.
  */
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
@@ -8,11 +9,13 @@ import { inspect } from "node:util";
 
 export default async function* reporter(source) {
   const total = { passed: 0, failed: 0, skipped: [] };
+  const tried = {};
   const titles = [];
   let current = newFile(undefined);
   for await (const { type, data } of source) {
     if (type === "test:start") titles.splice(data.nesting, Infinity, data.name);
     if (type === "test:stdout" || type === "test:stderr") yield data.message;
+    if (type === "test:diagnostic") count(tried, data.message);
     if (type !== "test:pass" && type !== "test:fail") continue;
     if (data.file !== current.path) {
       yield line(current);
@@ -30,7 +33,14 @@ export default async function* reporter(source) {
     }
   }
   yield line(current);
+  yield Object.entries(tried).map(([what, n]) => `  ${n} ${what} tried\n`).join("");
   writeFileSync(process.env.TINYIPA_REPORT, JSON.stringify(total));
+}
+
+/** Adds up "120 cuts" and the like. */
+function count(tried, message) {
+  const [, n, what] = /^(\d+) (cuts|cases)\b/.exec(message) ?? [];
+  if (what !== undefined) tried[what] = (tried[what] ?? 0) + Number(n);
 }
 
 function newFile(path) {
