@@ -1,10 +1,11 @@
 /**
- * Runs all tests: the as-pect specs of the agent's modules, the node:test files of what tsc built, and the import rules.
+ * Runs all tests: the unit tests of the C host, the as-pect specs of the agent's modules, the node:test files of what tsc built, and the import rules.
  * The last line is `N passed, N failed`. A test that is skipped is named; under CI=true it is a failure.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { missingTools } from "./install.mjs";
+import { nativeTests } from "./native.mjs";
 import { ci, files, root, run } from "./steps.mjs";
 
 const CONCURRENCY = 2;
@@ -14,6 +15,7 @@ export async function test({ slow, filter }) {
   const start = performance.now();
   const total = { passed: 0, failed: 0, skipped: [] };
   const wanted = (path) => filter.length === 0 || filter.some((part) => path.includes(part));
+  await cTests(total, filter);
   await specs(total, files("assembly/__tests__", (name) => name.endsWith(".spec.ts")).filter(wanted));
   await nodeTests(total, nodeTestFiles(slow).filter(wanted));
   if (filter.length === 0) {
@@ -29,6 +31,14 @@ export async function test({ slow, filter }) {
   console.log(`${((performance.now() - start) / 1000).toFixed(1)} s`);
   console.log(`${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 ? 0 : 1;
+}
+
+/** Unit tests of the C host, under AddressSanitizer and UndefinedBehaviorSanitizer. */
+async function cTests(total, filter) {
+  const { passed, failed, skipped } = await nativeTests(filter);
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped.push(...skipped);
 }
 
 function nodeTestFiles(slow) {
