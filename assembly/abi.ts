@@ -103,6 +103,14 @@ export const enum Report {
   DownloadFailed = 16,
 }
 
+/** ipaFeatures (SGP.32 4.1; configuration 92), first octet of bits. */
+export const enum Feature {
+  Direct = 0x80,
+  Indirect = 0x40,
+  HeldByEim = 0x20,
+  VerifiedByEim = 0x08,
+}
+
 /** Bits of configuration tag 81. */
 export const enum Switch {
   RefreshFalse = 1 << 0,

@@ -13,6 +13,7 @@ import { call, currentAt, currentProc, leave, mustEnd, next, Proc } from "./flow
 import { readDownload, readPackage, readParked, untilUnparked } from "./journal";
 import { plainOp, report, resetCard, sleep, storeRead, storeWrite } from "./mailbox";
 import { clearMemory, E, EID, EIM_ID, loadRegisters, MAILBOX, PAYLOAD, R, S, saveRegisters, T, WORK } from "./memory";
+import { boundPackage } from "./procedures/bound-package";
 import { associate, eims } from "./procedures/eim-configuration";
 import { session } from "./procedures/eim-package-retrieval";
 import { euiccData } from "./procedures/euicc-data";
@@ -99,6 +100,7 @@ function turn(): void {
     case Proc.Pull: return pull(at);
     case Proc.Download: return download(at, r);
     case Proc.TriggerResult: return triggerResult(at, r);
+    case Proc.BoundPackage: return boundPackage(at, r);
     default: return main(at, r);
   }
 }

@@ -99,6 +99,7 @@ function sendBlock(): void {
   const rest = S.commandLen - S.commandAt;
   const n = rest > S.blockSize ? S.blockSize : rest;
   if (S.source == Source.Stream && !stage(n)) return call(Proc.Pull, 1 | Must);
+  if (!S.channelOpen) return leave(Status.ChannelLost); // a reset while the next piece came
   payload8(0, cla(0x80, 0xc0));
   payload8(1, 0xe2);
   payload8(2, n == rest ? 0x91 : 0x11);

@@ -28,6 +28,14 @@ export const enum Proc {
   Pull,
   Download,
   TriggerResult,
+  BoundPackage,
+}
+
+/** What BoundPackage leaves with. */
+export const enum Loaded {
+  Pir = 1, // it stands in the answer
+  Error, // getBoundProfilePackageError: the answer is in ERROR_RESPONSE, its code staged last
+  Nothing, // an SM-DP+ that did not carry out the function
 }
 
 /** Added to where a procedure goes on: a negative result of the op or call ends the procedure with that result. */

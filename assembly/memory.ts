@@ -256,6 +256,9 @@ export class State {
   jsonCount: u32;
   jsonStatus: u32;
   rspTextLen: u32;
+  receiver: u32; // hash of the address that a notification goes to, 0: the eIM
+  peerHash: u32; // the same, of the link that is open
+  viaEim: u32; // an SM-DP+ can't be reached: the rest goes through the eIM
   eventIdLen: u32; // of an SM-DS's first event, and the address it names
   eventAddressLen: u32;
 

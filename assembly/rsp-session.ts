@@ -6,9 +6,9 @@ import { Switch } from "./abi";
 import { encodeOid } from "./activation-code";
 import { Query } from "./es10";
 import { next } from "./flow";
-import { clearSlots, setSlot, Slot, slotAt, slotLen } from "./json";
+import { beginJson, clearSlots, setBase64, setSlot, setText, Slot, slotAt, slotLen, Text } from "./json";
 import { CI_PK_ID, PAYLOAD, R, RSP_TRANSACTION_ID, S, T, W, WORK_BODY, WORK_END } from "./memory";
-import { setSegment } from "./segments";
+import { clearSegments, setSegment } from "./segments";
 import { Tag } from "./tags";
 import { child, find, hash, isOne, readTlv, size, tlvSize, write8, writeHead, writeTlv, writeTo } from "./tlv";
 import { writeDeviceInfo } from "./device-info";
@@ -133,4 +133,21 @@ export function writeContext(): void {
   writeTlv(Tag.C0, S.matchingIdAt, S.matchingIdLen);
   R.fill = at + front + device;
   setSegment(5, Query.None, <u32>at, front + device);
+}
+
+/** An answer in JSON is expected; it is decoded into `work` as far as there is room. */
+export function expectJson(): void {
+  S.limit = WORK_END;
+  S.eventIdLen = S.eventAddressLen = 0;
+  beginJson();
+}
+
+/** ES9+.HandleNotification: {"pendingNotification":"base64 of the `len` octets at `p`"}, as segments. (SGP.22 5.6.4) */
+export function writePending(p: usize, len: u32): void {
+  S.function = 4;
+  clearSegments(3);
+  setText(0, Text.Pending);
+  setBase64(1, p, len);
+  setText(2, Text.End);
+  expectJson();
 }

@@ -2,24 +2,23 @@
  * Profile download, indirect over ESipa and direct over ES9+ (SGP.32 v1.2 3.2.3; procedures 7-17).
  *
  *   trigger -> (default SM-DP+) -> EUICCInfo1 -> challenge -> InitiateAuthentication -> AuthenticateServer -> AuthenticateClient
- *           -> PrepareDownload -> GetBoundProfilePackage -> segment by segment onto the eUICC, while it comes -> PIR
+ *           -> PrepareDownload -> GetBoundProfilePackage -> segment by segment onto the eUICC (bound-package.ts) -> PIR
  *           -> (ImmediateEnable) -> ProfileDownloadTriggerResult
  *   what goes wrong before a PIR: (CancelSession) -> ProfileDownloadTriggerResult with the answer that ended it
  *
  * One file, because it is one state machine with one set of ways out; what knows nothing of its states stands in rsp-session.ts.
- * Signed objects are relayed as they came: slices of one message become segments of the next. The bound package is never in memory:
- * its blocks go from the link to the card.
+ * Signed objects are relayed as they came: slices of one message become segments of the next.
  */
-import { trimInfo, locate, isSlot, areWhole, fromSlot, checkServerSigned, checkOid, setKeyId, writeContext } from "../rsp-session";
-import { Op, Peer, Report, StoreKey, Switch } from "../abi";
+import { expectJson, trimInfo, writePending, locate, isSlot, areWhole, fromSlot, checkServerSigned, checkOid, setKeyId, writeContext } from "../rsp-session";
+import { Feature, Op, Peer, Report, StoreKey, Switch } from "../abi";
 import { readActivationCode } from "../activation-code";
-import { askSegments, askStream } from "../apdu";
+import { askSegments } from "../apdu";
 import { noteStateChange, setDue, writeStateChanges } from "../eims";
 import { answerCode, askEmergency, askEmpty, askWith, emergencyEnabled, Query, wholeAnswerIs } from "../es10";
 import { writeTriggerHead } from "../esipa";
 import { responseEnd } from "../exchange";
-import { call, leave, Must, next, Proc } from "../flow";
-import { beginJson, isExecuted, setBase64, setText, Slot, slotAt, slotLen, takeTransactionId, Text } from "../json";
+import { call, leave, Loaded, Must, next, Proc } from "../flow";
+import { isExecuted, setBase64, setText, Slot, slotAt, slotLen, takeTransactionId, Text } from "../json";
 import { removeDownload, writeDownload } from "../journal";
 import { op, plainOp, report, storeWrite } from "../mailbox";
 import {
@@ -28,7 +27,7 @@ import {
 import { firstBits, isAuthorised, Ppr } from "../policy";
 import { clearSegments, segmentsSize, setSegment } from "../segments";
 import { Status } from "../status";
-import { beginStream, headSize, passOver, stage, STAGE, stageHead } from "../stream";
+import { STAGE } from "../stream";
 import { Tag } from "../tags";
 import { child, find, hash, isOne, isRow, readTlv, size, tlvSize, uint, writeHead, writeTlv, writeTo, writeUint } from "../tlv";
 
@@ -40,30 +39,13 @@ const REASON_LOAD: u32 = 5;
 const REASON_UNDEFINED: u32 = 127;
 const NO_CANCEL: u32 = 255;
 
-/** ipaFeatures (types 4.7), first octet of bits. */
-const DIRECT: u32 = 0x80;
-const INDIRECT: u32 = 0x40;
-const HELD_BY_EIM: u32 = 0x20;
-const VERIFIED_BY_EIM: u32 = 0x08;
-
-/** Level of the bound package's parser. */
-const enum Level {
-  Response, // BF3A
-  Choice, // A0 or 81
-  Members, // 80, BF36
-  SecureChannel, // BF23, with the header of BF36 in front
-  Sequences, // A0, A1, A2, A3
-  Children, // 88 or 86
-  Error,
-}
-
 export function download(at: u32, r: i32): void {
   switch (at) {
     case 0:
       S.pir = S.errorLen = S.rspIdLen = S.triggers = R.seqNumber = S.serverErred = S.drained = 0;
       S.streamed = S.wrap = S.pirConfirmed = S.direct = 0;
       S.failReason = 127;
-      if (!S.ecall || !(S.features & (DIRECT | INDIRECT))) return next(1);
+      if (!S.ecall || !(S.features & (Feature.Direct | Feature.Indirect))) return next(1);
       askEmergency(WORK_END - 512); // the trigger still stands in front
       return call(Proc.Card, 44 | Must);
     case 44:
@@ -99,29 +81,23 @@ export function download(at: u32, r: i32): void {
       moveAnswer();
       if (isError(Tag.PrepareDownload, Tag.X1)) keepError(WORK_BODY, R.fill);
       S.streamed = 1;
-      S.level = S.direct ? Level.Members : Level.Response;
       return relay(10, Tag.GetBoundProfilePackage);
     case 10:
       S.streamed = 0;
       if (r < 0) return serverLost(r);
       S.drained = S.left = 0;
       if (S.serverErred) return drain(18); // it was the eUICC's error that was relayed
-      beginStream();
-      S.skipLeft = S.childrenLeft = 0;
       S.downloadHash = S.eimHash;
       return writeDownload(11);
     case 11: // the journal knows of it before the eUICC does
       if (r < 0) return leave(r);
+      return call(Proc.BoundPackage, 12);
     case 12:
-      return parse();
-    case 13: // another piece has come, or has not
-      if (r >= 0) return next(12);
-      return S.direct && !isExecuted() && S.level == Level.Members ? endWithout(NO_CANCEL) : lose(r);
-    case 14: // a segment was loaded
-      if (r < 0) return lose(r > Status.BadEvent || r == Status.BadBody ? r : Status.CardSw);
-      if (r > 0) return wholeAnswerIs(Tag.ProfileInstallationResult) ? next(16) : lose(Status.CardSw);
-      if (!S.left) return lose(Status.CardSw); // the last one, and no result
-      return next(12);
+      if (r < 0) return lose(r);
+      if (r == Loaded.Pir) return next(16);
+      if (r == Loaded.Nothing) return endWithout(NO_CANCEL);
+      S.cancelReason = load<u8>(STAGE + S.staged - 1) == 50 ? REASON_METADATA : NO_CANCEL; // getBoundProfilePackageError
+      return drain(S.cancelReason == NO_CANCEL ? 18 : 29);
     case 15: // CancelSession was answered
       return sendCancel(r);
     case 16:
@@ -221,8 +197,8 @@ function readTrigger(): void {
   S.matchingIdAt = S.oidAt = ACTIVATION_CODE;
   if (!isOne(R.packageAt, R.packageAt + S.packageLen, Tag.ProfileDownloadTrigger)) return invalid();
   const p = T.val, end = T.next;
-  if (!(S.features & (DIRECT | INDIRECT)) || !isRow(p, end)) return invalid();
-  if (!find(p, end, Tag.X0)) return S.features & INDIRECT && S.features & HELD_BY_EIM ? next(3) : invalid(); // the eIM holds the data
+  if (!(S.features & (Feature.Direct | Feature.Indirect)) || !isRow(p, end)) return invalid();
+  if (!find(p, end, Tag.X0)) return S.features & Feature.Indirect && S.features & Feature.HeldByEim ? next(3) : invalid(); // the eIM holds the data
   const q = T.val, e = T.next;
   if (!readTlv(q, e)) return invalid();
   if (T.tag == Tag.C0) {
@@ -276,7 +252,7 @@ function sendInitiate(): void {
   if (S.transactionIdLen) writeTlv(Tag.C2, TRANSACTION_ID, S.transactionIdLen);
   R.fill = W.at;
   S.slices = at + 2; // the challenge
-  if (S.addressLen && S.features & DIRECT) return sendInitiateDirect(info);
+  if (S.addressLen && S.features & Feature.Direct) return sendInitiateDirect(info);
   clearSegments(4);
   setSegment(1, Query.None, <u32>at, <u32>(middle - at));
   setSegment(2, Query.None, <u32>WORK_BODY, info);
@@ -302,12 +278,6 @@ function sendInitiateDirect(info: u32): void {
   expectJson();
   if (S.linkOpen) return plainOp(41, Op.LinkClose);
   call(Proc.Exchange, 6);
-}
-
-function expectJson(): void {
-  S.limit = WORK_END;
-  S.eventIdLen = S.eventAddressLen = 0;
-  beginJson();
 }
 
 /** Head `tag` over the segments from 1 on, as segment 0. */
@@ -399,12 +369,7 @@ function sendJson(at: u32, number: u32, text: Text, len: u32): void {
 
 /** ES9+.HandleNotification with the PIR at WORK_BODY; whether it arrives or not, the eIM is told as well. */
 function sendPir(): void {
-  S.function = 4;
-  clearSegments(3);
-  setText(0, Text.Pending);
-  setBase64(1, WORK_BODY, R.answerLen);
-  setText(2, Text.End);
-  expectJson();
+  writePending(WORK_BODY, R.answerLen);
   call(Proc.Exchange, 42);
 }
 
@@ -485,7 +450,7 @@ function takeEvents(): void {
 /** Profile Policy Rules of the metadata: are there any? (procedures 11) */
 function checkRules(): void {
   S.rules = 0;
-  if ((S.direct || !(S.features & VERIFIED_BY_EIM)) && isSlot(Slot.Metadata, Tag.StoreMetadata)) {
+  if ((S.direct || !(S.features & Feature.VerifiedByEim)) && isSlot(Slot.Metadata, Tag.StoreMetadata)) {
     const q = T.val, e = T.next;
     S.owner = S.ownerEnd = 0;
     if (find(q, e, 0xb7)) {
@@ -511,75 +476,7 @@ function prepare(): void {
   call(Proc.Card, 9);
 }
 
-/* ---- the bound package, while it comes ---- */
-
-/** Reads on: what is to be skipped, an error, or the next header, and acts on it. */
-function parse(): void {
-  S.skipLeft = passOver(S.skipLeft);
-  if (S.skipLeft || (S.level == Level.Error && !stage(S.left))) return call(Proc.Pull, 13);
-  if (S.level == Level.Error) return serverError();
-  const r = stageHead();
-  if (r < 0) return lose(Status.BadBody);
-  if (!r) return call(Proc.Pull, 13);
-  const tag = T.tag, len = T.len;
-  switch (S.level) {
-    case Level.Response:
-      S.level = Level.Choice;
-      return tag == Tag.GetBoundProfilePackage ? drop(0) : lose(Status.BadBody);
-    case Level.Choice:
-      S.left = len;
-      S.level = tag == Tag.C1 && len < 5 ? Level.Error : Level.Members;
-      if (S.level == Level.Error) {
-        S.left = S.staged + len;
-        return next(12);
-      }
-      return tag == Tag.X0 ? drop(0) : lose(Status.BadBody);
-    case Level.Members:
-      if (tag != Tag.BoundProfilePackage) return drop(len); // transactionId
-      S.level = Level.SecureChannel;
-      S.left = len;
-      return next(12); // its header goes with the next element
-    case Level.SecureChannel:
-      S.level = Level.Sequences;
-      return loadSegment(len, headSize() + len);
-    case Level.Sequences:
-      if (tag != Tag.X1 && tag != Tag.X3) return loadSegment(len, headSize() + len);
-      S.childrenLeft = len;
-      if (len) S.level = Level.Children;
-      return loadSegment(0, headSize());
-    default: {
-      const whole = headSize() + len;
-      S.childrenLeft = S.childrenLeft > whole ? S.childrenLeft - whole : 0;
-      if (!S.childrenLeft) S.level = Level.Sequences;
-      return loadSegment(len, whole);
-    }
-  }
-}
-
-/** The staged header, and `len` octets of content, are not for the eUICC. */
-function drop(len: u32): void {
-  beginStream();
-  S.skipLeft = len;
-  next(12);
-}
-
-/** What is staged and `content` octets more are one segment (SGP.22 2.5.5); `whole` octets of the package are done with it. */
-function loadSegment(content: u32, whole: u32): void {
-  S.left = S.left > whole ? S.left - whole : 0;
-  askStream(S.staged + content, WORK_BODY, STAGE);
-  S.headAt = 0;
-  call(Proc.Card, 14);
-}
-
-/** getBoundProfilePackageError: 81 code, staged. */
-function serverError(): void {
-  writeTo(ERROR_RESPONSE, ERROR_RESPONSE + ERROR_RESPONSE_SIZE);
-  writeTlv(Tag.GetBoundProfilePackage, STAGE, S.staged);
-  S.errorLen = <u32>(W.at - ERROR_RESPONSE);
-  S.left = 0;
-  S.cancelReason = load<u8>(STAGE + S.staged - 1) == 50 ? REASON_METADATA : NO_CANCEL;
-  drain(S.cancelReason == NO_CANCEL ? 18 : 29);
-}
+/* ---- the bound package was loaded, or was not ---- */
 
 /** Takes the end of the answer's body, which carries nothing more, and goes on at `at`; a server that does not end is left. */
 function drain(at: u32): void {

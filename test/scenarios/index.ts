@@ -45,6 +45,7 @@ import { scenarios as eimTrust } from "./eim-configuration/trust.js";
 import { scenarios as eimLastEimDeleted } from "./eim-configuration/last-eim-deleted.js";
 import { scenarios as notificationDelivery } from "./notification-delivery/delivery.js";
 import { scenarios as notificationRefused } from "./notification-delivery/refused.js";
+import { scenarios as notificationDirect } from "./notification-delivery/direct.js";
 import { scenarios as notificationBundled } from "./notification-delivery/bundled.js";
 import { scenarios as downloadAnyMoment } from "./profile-download/any-moment.js";
 import { scenarios as downloadCardErrors } from "./profile-download/card-errors.js";
@@ -67,7 +68,7 @@ export const scenarios: readonly Scenario[] = [
   noCoverage, ...profileEimOutOfReach, ...profileRefused, ...profileNotWanted,
   ...euiccEverySubset, ...euiccTagList, ...euiccSearchCriteria, ...euiccCertificates, ...euiccDeviceInfo, ...euiccEmergency, ...euiccLists,
   ...eimInitialAssociation, ...eimTrust, ...eimLastEimDeleted,
-  ...notificationDelivery, ...notificationRefused, ...notificationBundled,
+  ...notificationDelivery, ...notificationRefused, ...notificationDirect, ...notificationBundled,
   ...downloadAnyMoment, ...downloadCardErrors, ...downloadChecks, ...downloadConfirmationCode, ...downloadDirect, ...downloadAfterDownload,
   ...downloadPolicyRules, ...downloadServerErrors, ...downloadSizes, ...downloadTriggerForms, ...downloadWhole,
 ];

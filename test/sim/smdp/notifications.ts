@@ -98,7 +98,6 @@ function takeOther(core: SmdpCore, item: Tlv, notes: Notes): void {
   notes.eid = owner.eid;
   verifyWith(owner, metadata.raw, signature.value, "BF2F");
   const read = readMetadata(core, metadata, notes);
-  if (read.event === "install") throw new BadRequest("profileManagementOperation: enable, disable or delete expected, got install", SECTION);
   const order = [...core.state.orders.values()].find((one) => one.iccid === read.iccid && one.bound?.eid === owner.eid);
   if (order === undefined) notes.warnings.push(`ICCID ${read.iccid ?? "(none)"} was not downloaded from here by EID ${owner.eid}`);
   else if (order.state !== "installed") notes.warnings.push(`order ${order.id} is ${order.state}, expected installed`);
