@@ -53,8 +53,8 @@ export function configure(p: usize, end: usize): void {
     } else if (tag == 0xae) {
       field = 0x8e - 0x81;
       value = keep(DEVICE_CAPABILITIES, 64);
-    } else if (!isUsable(tag, value)) continue;
-    if (tag == 0x93) S.confirmationCodeLen = keep(CONFIRMATION_CODE, 16);
+    } else if (tag == 0x93) S.confirmationCodeLen = keep(CONFIRMATION_CODE, 16);
+    else if (!isUsable(tag, value)) continue;
     if (tag == 0x92) S.features = value & 0xff;
     if (field <= 0x91 - 0x81) store<u32>(changetype<usize>(S) + offsetof<State>("switches") + (field << 2), value);
   }

@@ -50,6 +50,7 @@ const char *ipa_err_name(int err) {
         NAME(IPA_ERR_TLS);
         NAME(IPA_ERR_PROTOCOL);
         NAME(IPA_ERR_CLOSED);
+        NAME(IPA_ERR_RESTART);
         NAME(IPA_ERR_MODEM);
         NAME(IPA_ERR_MODEM_SILENT);
         NAME(IPA_ERR_MODEM_RESET);

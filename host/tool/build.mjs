@@ -1,10 +1,11 @@
 /**
  * The build, in the order of its parts: TypeScript (dist/ts), the agent (dist/tinyipa.wasm, only when it passes the gate),
- * the command line in one file (dist/tinyipa.mjs). Each is done only when its inputs changed.
+ * the Node binding of the C host's engines (dist/native/ipa_*.node), the command line in one file (dist/tinyipa.mjs). Each is done only when its inputs changed.
  */
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { addons } from "./addon.mjs";
 import { files, mustRun, root, run, step, StepError, whenStale, which } from "./steps.mjs";
 
 const WASM = "dist/tinyipa.wasm";
@@ -16,6 +17,7 @@ export async function build() {
   await step("typescript", typescript);
   await step("agent", agent);
   console.log(`  sha256        ${createHash("sha256").update(readFileSync(join(root, WASM))).digest("hex")}`);
+  await step("engines", addons);
   await step("bundle", bundle);
 }
 

@@ -44,6 +44,7 @@ export interface RunOptions {
   readonly seed?: number;
   /** n of `--cut`: see cutNumber. */
   readonly cut?: number;
+  /** What carries the agent: V8 when it is left out. */
   readonly agent?: AgentLike;
   /** Over real sockets on loopback, waits compressed. */
   readonly real?: boolean;

@@ -4,6 +4,8 @@
 #ifndef IPA_CONFIG_DEFAULT_H
 #define IPA_CONFIG_DEFAULT_H
 
+#include <stdint.h>
+
 #ifdef IPA_CONFIG_H
 #include IPA_CONFIG_H
 #endif
@@ -15,6 +17,145 @@
 /* Engine in place: 1 = full validation at load (flash), 0 = what memory safety needs. */
 #ifndef IPA_CFG_WASM_VALIDATE
 #define IPA_CFG_WASM_VALIDATE 0
+#endif
+
+/* Agent: octets kept of a LinkOpen (FQDN and trust) while the link is open; RAM of that size. The mailbox holds no more than 1024. */
+#ifndef IPA_CFG_ENDPOINT
+#define IPA_CFG_ENDPOINT 1024u
+#endif
+/* Agent: how long ipa_poll's caller may sleep while a door works, in ms; no RAM. */
+#ifndef IPA_CFG_BUSY_MS
+#define IPA_CFG_BUSY_MS 10u
+#endif
+/* Agent: a door that has not ended an op this long after its wait_ms is given up, in ms; no RAM. */
+#ifndef IPA_CFG_GRACE_MS
+#define IPA_CFG_GRACE_MS 10000u
+#endif
+/* Agent: the same for an op that has no wait_ms (an APDU may take the eUICC minutes), in ms; no RAM. */
+#ifndef IPA_CFG_OP_MS
+#define IPA_CFG_OP_MS 300000u
+#endif
+/* Agent: wait after the first trap in ms, doubled with each one up to the second number; no RAM. */
+#ifndef IPA_CFG_TRAP_MS
+#define IPA_CFG_TRAP_MS 1000u
+#endif
+#ifndef IPA_CFG_TRAP_MAX_MS
+#define IPA_CFG_TRAP_MAX_MS 3600000u
+#endif
+/* Agent: so many traps before its first good poll, and an image gives way to the one in the other slot; no RAM. */
+#ifndef IPA_CFG_TRAPS
+#define IPA_CFG_TRAPS 3u
+#endif
+
+/* Journal: an area has at least so many octets, where half of the blocks give that; no RAM. Twice what the records need keeps erases rare. */
+#ifndef IPA_CFG_JOURNAL_AREA
+#define IPA_CFG_JOURNAL_AREA 16384u
+#endif
+
+/* wasm3: native stack that a call may take. No RAM by itself, but the stack must have it. */
+#ifndef IPA_CFG_NATIVE_STACK
+#if UINTPTR_MAX > 0xFFFFFFFFu
+#define IPA_CFG_NATIVE_STACK 524288u
+#else
+#define IPA_CFG_NATIVE_STACK 6144u
+#endif
+#endif
+/* wasm3: the compiler's word for a variable of the thread (_Thread_local, __thread) where several threads have an agent; no RAM. */
+#ifndef IPA_CFG_THREAD_LOCAL
+#define IPA_CFG_THREAD_LOCAL
+#endif
+
+/* Links: which secure layers are in the image (host/link/mbedtls_config.h): CoAP over DTLS, HTTP over TLS. Flash: README of host/. */
+#ifndef IPA_CFG_DTLS
+#define IPA_CFG_DTLS 1
+#endif
+#ifndef IPA_CFG_TLS
+#define IPA_CFG_TLS 1
+#endif
+/* DTLS by certificates (trust from the eIM configuration), and by a pre-shared key that the board gives. */
+#ifndef IPA_CFG_DTLS_ECDSA
+#define IPA_CFG_DTLS_ECDSA 1
+#endif
+#ifndef IPA_CFG_DTLS_PSK
+#define IPA_CFG_DTLS_PSK 1
+#endif
+/* Tests only: Mbed TLS with its server side. */
+#ifndef IPA_CFG_TLS_SERVER
+#define IPA_CFG_TLS_SERVER 0
+#endif
+/* Record buffers, as many octets of RAM each and about 100 more. In: a record of a CoAP block (1280 would do), and in TLS also the
+ * server's whole chain of certificates: two or three of P-256. */
+#ifndef IPA_CFG_TLS_IN
+#define IPA_CFG_TLS_IN 2048
+#endif
+#ifndef IPA_CFG_TLS_OUT
+#define IPA_CFG_TLS_OUT 1280
+#endif
+/* DTLS: most RAM for handshake messages that came in pieces or too early; taken only while it is needed. */
+#ifndef IPA_CFG_DTLS_REASSEMBLY
+#define IPA_CFG_DTLS_REASSEMBLY 4096
+#endif
+
+/* AT driver (host/modem/at.h). Seconds that a command of the modem alone may take; no RAM. */
+#ifndef IPA_CFG_AT_WAIT_S
+#define IPA_CFG_AT_WAIT_S 5
+#endif
+/* Rest of a line that is kept, payload apart: the longest URC is one of +CEREG; 1 octet each. */
+#ifndef IPA_CFG_AT_LINE
+#define IPA_CFG_AT_LINE 96
+#endif
+/* Session id of +CCHO with its end; 1 octet each. */
+#ifndef IPA_CFG_AT_ID
+#define IPA_CFG_AT_ID 21
+#endif
+/* What is written to the UART at once, at least 12; 1 octet each. */
+#ifndef IPA_CFG_AT_OUT
+#define IPA_CFG_AT_OUT 24
+#endif
+/* Rest between a final result and the next command; a family may ask for more. No RAM, as all times below. */
+#ifndef IPA_CFG_AT_GAP_MS
+#define IPA_CFG_AT_GAP_MS 20
+#endif
+/* Rest between a prompt and the payload: u-blox asks for 50. */
+#ifndef IPA_CFG_AT_PROMPT_MS
+#define IPA_CFG_AT_PROMPT_MS 50
+#endif
+/* Longest silence within a payload that was announced. */
+#ifndef IPA_CFG_AT_OCTET_MS
+#define IPA_CFG_AT_OCTET_MS 2000
+#endif
+/* Silence that is waited for when driver and modem are out of step, then so many times AT, so far apart. */
+#ifndef IPA_CFG_AT_DRAIN_MS
+#define IPA_CFG_AT_DRAIN_MS 200
+#endif
+#ifndef IPA_CFG_AT_SYNC
+#define IPA_CFG_AT_SYNC 5
+#endif
+#ifndef IPA_CFG_AT_SYNC_MS
+#define IPA_CFG_AT_SYNC_MS 300
+#endif
+/* The same after a reset or a long sleep: 20 s. */
+#ifndef IPA_CFG_AT_BOOT_SYNC
+#define IPA_CFG_AT_BOOT_SYNC 66
+#endif
+/* UICC: seconds for an APDU, and for one that may make keys or install (STORE DATA); up to 240 has been asked for. */
+#ifndef IPA_CFG_APDU_S
+#define IPA_CFG_APDU_S 10
+#endif
+#ifndef IPA_CFG_APDU_LONG_S
+#define IPA_CFG_APDU_LONG_S 60
+#endif
+/* Sockets of the modem that agent and application have together; 16 octets each. */
+#ifndef IPA_CFG_MODEM_SOCKETS
+#define IPA_CFG_MODEM_SOCKETS 2
+#endif
+/* A socket without news is asked so often, since a notice may be lost on the line. */
+#ifndef IPA_CFG_MODEM_ASK_MS
+#define IPA_CFG_MODEM_ASK_MS 2000
+#endif
+/* A user of the modem that does not come back for its result loses its turn after this time. */
+#ifndef IPA_CFG_MODEM_TURN_MS
+#define IPA_CFG_MODEM_TURN_MS 10000
 #endif
 
 #endif

@@ -60,6 +60,7 @@ enum ipa_err {
     IPA_ERR_TLS = -71,            /* any other failure of TLS or DTLS */
     IPA_ERR_PROTOCOL = -72,       /* CoAP or HTTP that breaks its RFC */
     IPA_ERR_CLOSED = -73,         /* the peer closed */
+    IPA_ERR_RESTART = -74,        /* the server lost the body, or changed it in the middle: begin the exchange anew */
 
     /* Modem. */
     IPA_ERR_MODEM = -80,          /* ERROR, or an answer that fits no form */

@@ -32,9 +32,10 @@ struct ipa_report {
 
 /* Codes of the host itself, above the agent's. */
 enum {
-    IPA_REPORT_TRAP = 0x100,     /* detail: enum ipa_err; the agent starts anew */
+    IPA_REPORT_TRAP = 0x100,     /* detail: enum ipa_err, payload: the engine's words; the agent starts anew */
     IPA_REPORT_OP_FAILED = 0x101, /* detail: the error, payload: kind of the op, 1 octet */
-    IPA_REPORT_JOURNAL = 0x102   /* detail: octets lost or sectors moved: see flash_journal.h */
+    IPA_REPORT_JOURNAL = 0x102,  /* detail: octets of the journal that were unreadable: a cut of power, or rot */
+    IPA_REPORT_IMAGE = 0x103     /* an image was refused; detail: enum ipa_err, payload: its slot, 1 octet */
 };
 
 /* A key that images may be signed with. */
@@ -86,5 +87,12 @@ int ipa_poll(struct ipa *ipa, uint32_t *wait_ms);
 /* Ends the agent's sleep at the next poll; any context may call it, an interrupt too. reasons: enum ipa_wake. */
 void ipa_wake(struct ipa *ipa, uint32_t reasons, uint32_t cause);
 void ipa_stop(struct ipa *ipa);
+
+/*
+ * The journal for records of the host itself, e.g. a saved DTLS session: keys 65 to 254 (64 is the image's). read: octets
+ * of the record, at most cap, or IPA_ERR_NOT_FOUND; write: durable when it returns, len 0 removes it.
+ */
+int ipa_record_read(struct ipa *ipa, uint8_t key, void *p, size_t cap);
+int ipa_record_write(struct ipa *ipa, uint8_t key, const void *p, size_t len);
 
 #endif

@@ -3,33 +3,12 @@
  * V8 backs the whole declared page, an MCU only the first `ipa_memory()` bytes: so a byte touched above is a defect here.
  */
 import { readFileSync } from "node:fs";
-import { concat, toHex } from "../core/bytes.js";
 import { AgentTrapError, SimError } from "../core/errors.js";
-import { ABI_VERSION, Event, Mailbox, Op } from "./abi.js";
+import { ABI_VERSION, Mailbox } from "./abi.js";
+import { decodeOp, encodeEvent, eventHex, type EventMessage, type OpMessage } from "./mailbox.js";
 import { Wasm, type WasmModule } from "./webassembly.js";
 
-/** An op as the agent left it in the mailbox. */
-export interface OpMessage {
-  readonly kind: Op;
-  readonly flags: number;
-  readonly aux: number;
-  readonly waitMs: number;
-  readonly ref: number;
-  readonly arg0: number;
-  readonly arg1: number;
-  readonly payload: Uint8Array;
-}
-
-/** An event for the agent; what is left out is 0 or empty. */
-export interface EventMessage {
-  readonly kind: Event;
-  readonly flags?: number;
-  readonly status?: number;
-  readonly ref?: number;
-  readonly arg0?: number;
-  readonly arg1?: number;
-  readonly payload?: Uint8Array;
-}
+export type { EventMessage, OpMessage } from "./mailbox.js";
 
 /** What a host needs of an agent: the wasm below, or a script that plays one. */
 export interface AgentLike {
@@ -42,6 +21,8 @@ export interface AgentLike {
   restore(state: Uint8Array): void;
   /** A new agent of the same kind that remembers nothing. */
   fresh(): AgentLike;
+  /** Gives its memory back, where that is not the garbage collector's. */
+  dispose?(): void;
 }
 
 interface Exports {
@@ -64,7 +45,6 @@ export class Agent implements AgentLike {
   readonly #module: WasmModule;
   readonly #exports: Exports;
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   readonly #above: Uint8Array;
   readonly #mailbox: number;
 
@@ -76,7 +56,6 @@ export class Agent implements AgentLike {
     if (abi >> 16 !== ABI_VERSION >> 16) throw new SimError("abi", `expected ABI ${ABI_VERSION >> 16}.x, got ${abi >> 16}.${abi & 0xffff}`);
     const buffer = this.#exports.memory.buffer;
     this.#bytes = new Uint8Array(buffer);
-    this.#view = new DataView(buffer);
     this.#mailbox = this.#exports.ipa_mailbox();
     this.capacity = this.#exports.ipa_capacity();
     this.memoryEnd = this.#exports.ipa_memory();
@@ -127,52 +106,12 @@ export class Agent implements AgentLike {
   }
 
   #put(event: EventMessage): void {
-    const payload = event.payload ?? new Uint8Array(0);
-    if (payload.length > this.capacity) throw new RangeError(`expected an event of at most ${this.capacity} octets, got ${payload.length}`);
-    const { at, view } = { at: this.#mailbox, view: this.#view };
-    view.setUint8(at + Mailbox.kind, event.kind);
-    view.setUint8(at + Mailbox.flags, event.flags ?? 0);
-    view.setUint16(at + Mailbox.aux, 0, true);
-    view.setUint32(at + Mailbox.length, payload.length, true);
-    view.setInt32(at + Mailbox.status, event.status ?? 0, true);
-    view.setUint32(at + Mailbox.ref, event.ref ?? 0, true);
-    view.setUint32(at + Mailbox.arg0, event.arg0 ?? 0, true);
-    view.setUint32(at + Mailbox.arg1, event.arg1 ?? 0, true);
-    this.#bytes.set(payload, at + Mailbox.payload);
+    this.#bytes.set(encodeEvent(event, this.capacity), this.#mailbox);
   }
 
   #take(kind: number): OpMessage {
-    const { at, view } = { at: this.#mailbox, view: this.#view };
-    const length = view.getUint32(at + Mailbox.length, true);
-    if (view.getUint8(at + Mailbox.kind) !== kind) {
-      throw new SimError("abi", `ipa_step returned ${kind}, the mailbox holds kind ${view.getUint8(at + Mailbox.kind)}`);
-    }
-    if (length > this.capacity) throw new SimError("abi", `op ${Op[kind] ?? kind} has a payload of ${length} octets, the capacity is ${this.capacity}`);
-    return {
-      kind,
-      flags: view.getUint8(at + Mailbox.flags),
-      aux: view.getUint16(at + Mailbox.aux, true),
-      waitMs: view.getInt32(at + Mailbox.wait, true),
-      ref: view.getUint32(at + Mailbox.ref, true),
-      arg0: view.getUint32(at + Mailbox.arg0, true),
-      arg1: view.getUint32(at + Mailbox.arg1, true),
-      payload: this.#bytes.slice(at + Mailbox.payload, at + Mailbox.payload + length),
-    };
+    return decodeOp(kind, this.#bytes.subarray(this.#mailbox, this.#mailbox + Mailbox.payload + this.capacity));
   }
-}
-
-/** An event as it lies in the mailbox, for error messages and replays. */
-export function eventHex(event: EventMessage): string {
-  const header = new DataView(new ArrayBuffer(Mailbox.payload));
-  const payload = event.payload ?? new Uint8Array(0);
-  header.setUint8(Mailbox.kind, event.kind);
-  header.setUint8(Mailbox.flags, event.flags ?? 0);
-  header.setUint32(Mailbox.length, payload.length, true);
-  header.setInt32(Mailbox.status, event.status ?? 0, true);
-  header.setUint32(Mailbox.ref, event.ref ?? 0, true);
-  header.setUint32(Mailbox.arg0, event.arg0 ?? 0, true);
-  header.setUint32(Mailbox.arg1, event.arg1 ?? 0, true);
-  return toHex(concat(new Uint8Array(header.buffer), payload));
 }
 
 function instantiate(module: WasmModule): Exports {
