@@ -37,7 +37,8 @@ export function wasm3Sources() {
 export async function wasm3({ flags, cc }) {
   const folder = wasm3Folder();
   const headers = readdirSync(folder).filter((name) => name.endsWith(".h")).map((name) => join(folder, name));
-  const settings = ["-std=gnu11", "-w", ...WASM3_FLAGS, ...WASM3_MEMORY, ...flags];
+  // It adds and multiplies i32 in signed int: -fwrapv makes that what WebAssembly says.
+  const settings = ["-std=gnu11", "-w", "-fwrapv", ...WASM3_FLAGS, ...WASM3_MEMORY, ...flags];
   const stamp = createHash("sha256").update(JSON.stringify([cc, settings])).update(hashFiles([...wasm3Sources(), ...headers].map((path) => relative(root, path)))).digest("hex");
   const out = join(root, "dist/native/wasm3", stamp.slice(0, 16));
   const objects = wasm3Sources().map((path) => join(out, basename(path).replace(/\.c$/, ".o")));

@@ -1,38 +1,45 @@
 /** `tinyipa agent`: the IPA live on this computer, against any eIM and any card. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { findAgent, Agent, VpcdReader, type AnyCard } from "../sim/agent/index.js";
+import { writeFileSync } from "node:fs";
+import { findAgent, Agent, type AnyCard, type HttpsLinkOptions } from "../sim/agent/index.js";
 import { tlv } from "../sim/codec/tlv.js";
 import { SimError } from "../sim/core/errors.js";
 import type { Entry, Trace } from "../sim/core/trace.js";
-import { Euicc } from "../sim/euicc/index.js";
-import { Eim } from "../sim/eim/index.js";
-import { RealClock } from "../sim/core/clock.js";
 import { LiveIpa } from "../sim/live.js";
+import { keepCard, restoreCard, simulatedCard, virtualCard } from "./card.js";
 import { keysOf } from "./keys.js";
 import { readAnchor } from "../sim/pki/trust.js";
-import { defaultProfiles, EIM_FQDN } from "../sim/world-options.js";
+import { watchLoading } from "./progress.js";
+import { certificatesIn, derOf, placesOf, rspTrustOf } from "./trust.js";
+import { EIM_FQDN } from "../sim/world-options.js";
 import { FAILED, MISUSE, OK, readArgs, UsageError, type Command, type Io } from "./command.js";
 
 const HELP = `Usage: tinyipa agent --uicc sim|vpcd:PORT [options]
 
-Runs the IPA (the shipped WebAssembly agent) live: ESipa over HTTPS towards an eIM, ES10b towards a card.
+Runs the IPA (the shipped WebAssembly agent) live: ESipa over HTTPS towards an eIM, ES10b towards a card, and, where it is told whom to trust,
+ES9+ over HTTPS towards SM-DP+ and SM-DS (direct profile download).
 
   --uicc sim         a simulated eUICC in this process; it knows the eIM of "tinyipa eim" with the same --pki or --seed
+  --state FILE       keep the simulated eUICC in FILE, and go on from it (default: it is new each time)
   --uicc vpcd:PORT   waits on 127.0.0.1:PORT for a virtual card (vsmartcard's vpicc) to connect (vpcd's own port is 35963)
   --eim URL          https://HOST[:PORT] to use instead of the address in the eUICC's eIM configuration; http:// with --lab
   --trust FILE       PEM or DER: certificate or public key that the eIM's server must have, or a CA that signed it,
                      instead of trustedPublicKeyDataTls of the eIM configuration
-  --ca FILE          PEM: CA certificates for an eIM whose configuration has no trustedPublicKeyDataTls (default: the system's)
+  --ca FILE          PEM or DER: CA certificates for an eIM whose configuration has no trustedPublicKeyDataTls (default: the system's)
+  --smdp-trust FILE  PEM or DER: CIs or CAs of the TLS certificates of SM-DP+ and SM-DS, or such a certificate itself; "system": this
+                     computer's CAs; "own": the CI of --pki or --seed, as "tinyipa smdp" has it (default with --pki: own; else none)
+  --smdp-at NAME=AT  connect to AT (HOST:PORT, with --lab also http://HOST:PORT) for the SM-DP+ or SM-DS NAME; may be repeated
+  --indirect         profiles are downloaded through the eIM, although --pki would allow direct download
+  --code TEXT        confirmation code for profile downloads, where the eIM has none
   --once             one poll, then end: 0 when it went well, 1 when not
   --journal FILE     keep what must survive in FILE (default: nothing survives)
   --trace FILE       write what happened to FILE, as JSON
   --lab              laboratory: http:// and unverified servers are allowed
   --imei DIGITS      14 to 16 digits (default: a test IMEI)
-  --pki DIR          certificates of the simulated eUICC
+  --pki DIR          certificates of the simulated eUICC, and of the CI by which SM-DP+ and SM-DS are trusted
   --seed N           of the simulated eUICC's certificates (default 0)
   -h, --help
 
-Without --once it runs until it is interrupted.
+Without --once it runs until it is interrupted. A device that may download directly does so whenever the eIM names an SM-DP+.
 `;
 
 const OPTIONS = {
@@ -40,7 +47,12 @@ const OPTIONS = {
   eim: { type: "string" },
   trust: { type: "string" },
   ca: { type: "string" },
+  "smdp-trust": { type: "string" },
+  "smdp-at": { type: "string", multiple: true },
+  indirect: { type: "boolean", default: false },
+  code: { type: "string" },
   once: { type: "boolean", default: false },
+  state: { type: "string" },
   journal: { type: "string" },
   trace: { type: "string" },
   lab: { type: "boolean", default: false },
@@ -50,6 +62,7 @@ const OPTIONS = {
 } as const;
 
 type Values = ReturnType<typeof readArgs<typeof OPTIONS>>["values"];
+type Direct = Pick<HttpsLinkOptions, "rspTrust" | "resolve">;
 
 export const command: Command = {
   name: "agent",
@@ -59,9 +72,11 @@ export const command: Command = {
     const { values } = readArgs(args, OPTIONS);
     if (!/^\d{14,16}$/.test(values.imei)) throw new UsageError(`expected 14 to 16 digits for --imei, got "${values.imei}"`);
     const eim = values.eim === undefined ? undefined : eimUrl(values.eim, values.lab);
+    if (values.code !== undefined && !/^.{1,16}$/.test(values.code)) throw new UsageError(`expected 1 to 16 characters for --code, got "${values.code}"`);
+    const direct = directOf(values);
     const { card, close } = await cardOf(values, io);
     try {
-      return await live(values, eim, card, io);
+      return await live(values, eim, card, direct, io);
     } catch (error) {
       if (!(error instanceof SimError)) throw error;
       io.err(`tinyipa agent: ${error.message}`);
@@ -72,13 +87,14 @@ export const command: Command = {
   },
 };
 
-async function live(values: Values, eim: URL | undefined, card: AnyCard, io: Io): Promise<number> {
+async function live(values: Values, eim: URL | undefined, card: AnyCard, direct: Direct, io: Io): Promise<number> {
   const ipa = new LiveIpa({
-    agent: Agent.load(findAgent()), card, configuration: { imei: values.imei },
+    agent: Agent.load(findAgent()), card, configuration: { imei: values.imei, ...(values.code === undefined ? {} : { confirmationCode: values.code }) },
     ...(values.journal === undefined ? {} : { journal: values.journal }),
     link: {
+      ...direct,
       lab: values.lab,
-      ...(values.ca === undefined ? {} : { caStore: certificates(values.ca) }),
+      ...(values.ca === undefined ? {} : { caStore: certificatesIn(values.ca) }),
       instead: {
         ...(eim === undefined ? {} : { address: eim.protocol === "http:" ? `http://${eim.host}` : eim.host }),
         ...(values.trust === undefined ? {} : { trust: trustObject(values.trust) }),
@@ -86,6 +102,7 @@ async function live(values: Values, eim: URL | undefined, card: AnyCard, io: Io)
     },
   });
   teller(ipa.trace, io);
+  watchLoading(ipa.trace, (text) => io.err(`${"".padEnd(16)}${text.trim()}`));
   const stop = (): void => ipa.stop();
   process.once("SIGINT", stop).once("SIGTERM", stop);
   try {
@@ -95,6 +112,15 @@ async function live(values: Values, eim: URL | undefined, card: AnyCard, io: Io)
     if (values.trace !== undefined) writeFileSync(values.trace, JSON.stringify(ipa.trace, undefined, 1) + "\n");
   }
   return verdict(ipa.trace, io);
+}
+
+/** Trust in SM-DP+ and SM-DS, and where they are; without trust there is no direct download. */
+function directOf(values: Values): Direct {
+  const { "smdp-trust": file, indirect, lab } = values;
+  if (indirect && file !== undefined) throw new UsageError("expected --indirect or --smdp-trust, got both");
+  const resolve = placesOf(values["smdp-at"], lab);
+  const asked = indirect ? undefined : (file ?? (values.pki === undefined ? undefined : "own"));
+  return { resolve, ...(asked === undefined ? {} : { rspTrust: rspTrustOf(asked, () => keysOf(values, [EIM_FQDN])) }) };
 }
 
 /** Tells reports, exchanges and what went wrong, as it happens. */
@@ -109,9 +135,15 @@ function teller(trace: Trace, io: Io): void {
 function verdict(trace: Trace, io: Io): number {
   const ended = trace.reports.filter((report) => report.name === "PollEnded");
   const totals = trace.totals();
-  const good = ended.length > 0 && ended.every((report) => report.detail === 0) && !trace.reports.some((report) => report.name === "CardFailed");
-  io.out(`${ended.length} poll${ended.length === 1 ? "" : "s"}, ${totals.roundTrips} round trips, ${totals.bytesUp} octets up, ${totals.bytesDown} down: ${good ? "all went well" : "not all went well"}`);
+  const count = (name: string): number => trace.reports.filter((report) => report.name === name).length;
+  const good = ended.length > 0 && ended.every((report) => report.detail === 0) && count("CardFailed") + count("DownloadFailed") === 0;
+  const installed = count("ProfileInstalled");
+  io.out(`${plural(ended.length, "poll")}, ${installed === 0 ? "" : `${plural(installed, "profile")} installed, `}${totals.roundTrips} round trips, ${totals.bytesUp} octets up, ${totals.bytesDown} down: ${good ? "all went well" : "not all went well"}`);
   return good ? OK : FAILED;
+}
+
+function plural(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }
 
 function eimUrl(text: string, lab: boolean): URL {
@@ -138,38 +170,15 @@ function trustObject(path: string): Uint8Array {
   return tlv(0xa6, der);
 }
 
-function certificates(path: string): Uint8Array[] {
-  const found = derOf(path);
-  if (found.length === 0) throw new UsageError(`expected CA certificates in ${path}, got none`);
-  return found;
-}
-
-function derOf(path: string): Uint8Array[] {
-  let bytes: Uint8Array;
-  try {
-    bytes = new Uint8Array(readFileSync(path));
-  } catch (error) {
-    throw new UsageError(`expected a readable file, got ${path} (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
-  }
-  const text = new TextDecoder().decode(bytes);
-  if (bytes[0] === 0x30 && !text.includes("-----BEGIN")) return [bytes];
-  return [...text.matchAll(/-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----([^-]+)-----END/g)].map((match) => new Uint8Array(Buffer.from(match[1] as string, "base64")));
-}
-
 async function cardOf(values: Values, io: Io): Promise<{ card: AnyCard; close: () => Promise<void> }> {
   const uicc = values.uicc;
-  if (uicc === "sim") return { card: simulated(values), close: () => Promise.resolve() };
+  if (uicc === "sim") {
+    const card = simulatedCard(values);
+    restoreCard(card, values.state);
+    return { card, close: () => Promise.resolve(keepCard(card, values.state)) };
+  }
+  if (values.state !== undefined) throw new UsageError("expected --uicc sim with --state, got another card");
   const port = /^vpcd:(\d{1,5})$/.exec(uicc ?? "")?.[1];
   if (port === undefined) throw new UsageError(`expected sim or vpcd:PORT for --uicc, got ${uicc === undefined ? "nothing" : `"${uicc}"`}`);
-  const reader = await VpcdReader.listen({ port: Number(port) });
-  io.err(`waiting for a virtual card on 127.0.0.1:${reader.port}`);
-  await reader.inserted();
-  return { card: reader, close: () => reader.close() };
-}
-
-/** A eUICC with a bootstrap and an operational profile that knows the eIM of `tinyipa eim`. */
-function simulated(values: Values): Euicc {
-  const pki = keysOf(values, [EIM_FQDN]);
-  const eim = new Eim({ sign: pki.eimSign, tls: pki.eimTls, clock: new RealClock(), fqdn: EIM_FQDN });
-  return new Euicc({ pki, profiles: defaultProfiles(), eims: [eim.configurationData()] });
+  return virtualCard(Number(port), io);
 }

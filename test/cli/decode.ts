@@ -52,7 +52,11 @@ function fromFile(positionals: readonly string[]): Uint8Array {
     const text = positionals.join(" ");
     throw new UsageError(`expected an even number of hexadecimal digits or a file, got "${text.length > 40 ? `${text.slice(0, 40)}…` : text}"`);
   }
-  const content = new Uint8Array(readFileSync(path === "-" ? 0 : path));
+  return octetsIn(new Uint8Array(readFileSync(path === "-" ? 0 : path)));
+}
+
+/** What a file holds: octets, or hexadecimal that stands for them. */
+export function octetsIn(content: Uint8Array): Uint8Array {
   const text = Buffer.from(content).toString("latin1");
   return isHex(text) ? fromHex(text) : content;
 }

@@ -1,40 +1,43 @@
-/** `tinyipa demo`: the whole story in a dozen lines, over real HTTPS on loopback. What `npm start` shows. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+/** `tinyipa demo`: the zero-touch story, twice, over real HTTPS on loopback. What `npm start` shows. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { findAgent } from "../sim/agent/index.js";
 import { RealClock } from "../sim/core/clock.js";
 import { SimError } from "../sim/core/errors.js";
-import type { Trace } from "../sim/core/trace.js";
-import { tlv } from "../sim/codec/tlv.js";
-import { psmo, type Eim, type ResultRecord } from "../sim/eim/index.js";
-import type { ProfileOptions } from "../sim/euicc/index.js";
 import { loadPki, makePki, type Pki } from "../sim/pki/pki.js";
-import { defaultProfiles, EIM_FQDN, iccid, OPERATIONAL, SMDP_ADDRESS } from "../sim/world-options.js";
-import { until, World } from "../sim/world.js";
+import { sampleProfile } from "../sim/smdp/index.js";
+import { BOOTSTRAP, EIM_FQDN, iccid } from "../sim/world-options.js";
+import { World } from "../sim/world.js";
 import { FAILED, OK, readArgs, type Command, type Io } from "./command.js";
+import { Story } from "./demo-story.js";
 
 const HELP = `Usage: tinyipa demo [--data DIR]
 
-A factory-fresh device is associated with an eIM, gets a package, switches profiles, reports, and rolls back a profile that finds no
-network. The agent is the shipped WebAssembly file; ESipa runs over real HTTPS sockets on 127.0.0.1; eUICC, modem and eIM are simulated;
-waiting (registration, back-off) is skipped.
+A factory-fresh device with a bootstrap profile is associated with an eIM, downloads an operator's profile through it, enables it with rollback
+allowed, loses the network and rolls back, tries again and stays, and deletes the bootstrap profile. Then the same by direct download.
+
+The agent is the shipped WebAssembly file; ESipa (device to eIM) and ES9+ (eIM to SM-DP+, device to SM-DP+) run over real HTTPS sockets on 127.0.0.1;
+eUICC, modem, eIM and SM-DP+ are simulated, with real signatures and encryption; waiting (registration, back-off) is skipped.
 
   --data DIR   test certificates (sgp26-variant-o) and profiles (ts48) to use (default: ../shared/data where it is present)
   -h, --help
+
+Each line: time on the device, octets of bodies up and down, round trips. Exit code: 0 all of it is as it should be, 1 when not.
 `;
 
-const NO_COVERAGE = iccid(3);
-const STORE_PROVISION = 16;
+/** Octets of the profile that is made here: as large as a real one. */
+const MADE_SIZE = 12_000;
 
 interface Input {
   readonly pki: Pki;
-  readonly profiles: ProfileOptions[];
+  readonly profile: Uint8Array;
+  readonly profileName: string;
   readonly words: string;
 }
 
 export const command: Command = {
   name: "demo",
-  summary: "the whole story in a dozen lines, over real HTTPS",
+  summary: "the zero-touch story, indirect and direct, over real HTTPS",
   help: HELP,
   async run(args, io) {
     const { values } = readArgs(args, { data: { type: "string" } });
@@ -47,109 +50,34 @@ export const command: Command = {
       return FAILED;
     }
     const input = readInput(values.data ?? sharedData(wasm));
-    io.out(`tinyipa: an SGP.32 IPA in ${statSync(wasm).size} bytes of WebAssembly, against an eIM over HTTPS on 127.0.0.1`);
+    io.out(`tinyipa: an SGP.32 IPA in ${statSync(wasm).size} bytes of WebAssembly; its eIM and SM-DP+ over HTTPS on 127.0.0.1`);
     io.out(input.words);
+    const problems = [...(await tell(input, false, io)), ...(await tell(input, true, io))];
     io.out("");
-    const world = new World({ pki: input.pki, profiles: input.profiles, eims: [{ association: null }], real: new RealClock() });
-    try {
-      await world.listen();
-      return await new Story(world, io).tell();
-    } finally {
-      await world.close();
-    }
+    for (const problem of problems) io.out(`! ${problem}`);
+    io.out(problems.length === 0 ? "Verdict: everything as SGP.32 wants it, both times: one profile on the card, enabled, the operator's octet by octet; eIM and SM-DP+ know it." : "Verdict: NOT as it should be.");
+    return problems.length === 0 ? OK : FAILED;
   },
 };
 
-/** Each step: what is asked, a run until idle, and a line on what came of it. */
-class Story {
-  #shown = { at: 0 };
-  #good = true;
-  constructor(readonly world: World, readonly io: Io) {}
-
-  async tell(): Promise<number> {
-    const { world } = this;
-    const eim = world.eim;
-    this.io.out("      time   octets up/down  trips");
-    this.#line(`factory fresh: eUICC ${world.eid}, ${world.euicc.profiles.length} profiles, "${this.#enabledName()}" enabled, no eIM`);
-    world.store.write(STORE_PROVISION, tlv(0xbf57, tlv(0xa0, eim.configurationData())));
-    await this.#run();
-    this.#line(`${world.euicc.eims.length} eIM associated (AddInitialEim), its TLS key pinned: ${world.euicc.eims.map((one) => one.eimId).join()}`, world.euicc.eims.length === 1);
-    this.#line(`first poll: ${this.#last(eim)}`, eim.seen.length > 0);
-    await this.#enable(eim);
-    await this.#rollback(eim);
-    return this.#verdict(eim);
+async function tell(input: Input, direct: boolean, io: Io): Promise<readonly string[]> {
+  io.out("");
+  io.out(direct ? "The same by direct download: the device itself speaks ES9+ with the SM-DP+" : "Indirect download: the device speaks with the eIM only, which speaks ES9+ with the SM-DP+");
+  io.out("      time   octets up/down  trips");
+  const world = new World({
+    pki: input.pki, eims: [{ association: null }], smdps: [{}], real: new RealClock(), euicc: { download: { freeMemory: 1_000_000 } },
+    profiles: [{ iccid: BOOTSTRAP, enabled: true, class: "operational", profileName: "Bootstrap", serviceProviderName: "Bootstrap operator" }],
+    ...(direct ? { configuration: { features: [0, 1, 2, 3] } } : {}),
+  });
+  try {
+    await world.listen();
+    const problems = await new Story({ world, io, direct, profile: input.profile, profileName: input.profileName }).tell();
+    const { apdus, bytesUp, bytesDown, roundTrips, connections } = world.trace.totals();
+    io.out(`${String(apdus)} APDUs; ${bytesUp} octets up, ${bytesDown} down, ${roundTrips} round trips, ${connections} TLS connections`);
+    return problems;
+  } finally {
+    await world.close();
   }
-
-  async #enable(eim: Eim): Promise<void> {
-    const { world } = this;
-    const record = eim.queue(world.eid, [psmo.listProfileInfo(), psmo.enable(OPERATIONAL, { rollback: true })]);
-    this.#line(`the eIM signs package ${record.counter}: list the profiles, enable "Operational", rollback allowed`);
-    const trace = await this.#run();
-    const result = this.#result(eim, record.id);
-    const listed = result?.commands?.[0]?.profiles?.length ?? 0;
-    this.#line(`REFRESH: the card was reset, "${this.#enabledName()}" is enabled, ${trace.of("link").filter((entry) => entry.what === "open").length} connections`, world.enabled === OPERATIONAL);
-    this.#line(`result ${result?.seqNumber}: ${listed} profiles listed, enable ${result?.commands?.[1]?.name}; signature ${verified(result?.verified)}`, result?.verified === true && result.commands?.[1]?.code === 0);
-    const notifications = eim.notifications(world.eid);
-    this.#line(`notifications ${notifications.map((one) => `${one.seqNumber} ${one.event}`).join(", ")}: ${verified(notifications.every((one) => one.verified))}, acknowledged, ${world.euicc.pending.length} left on the card`, notifications.length === 2 && world.euicc.pending.length === 0);
-  }
-
-  async #rollback(eim: Eim): Promise<void> {
-    const { world } = this;
-    world.modem.coverage(NO_COVERAGE, "none");
-    const record = eim.queue(world.eid, psmo.enable(NO_COVERAGE, { rollback: true }));
-    this.#line(`the eIM signs package ${record.counter}: enable "No coverage", rollback allowed`);
-    const trace = await this.#run();
-    const waited = trace.events.find((event) => event.reason?.includes("found no network"));
-    this.#line(`no network with it: ${waited?.reason ?? "nothing was noticed"}`, waited !== undefined);
-    const result = this.#result(eim, record.id);
-    this.#line(`ProfileRollback: "${this.#enabledName()}" is back; result ${result?.seqNumber}: ${result?.commands?.map((one) => `${one.command} ${one.name}`).join()}, signature ${verified(result?.verified)}`, world.enabled === OPERATIONAL && result?.rollback === true && result.verified);
-    const told = eim.notifications(world.eid).slice(-2);
-    this.#line(`notifications ${told.map((one) => `${one.seqNumber} ${one.event}`).join(", ")}: ${verified(told.every((one) => one.verified))}, acknowledged, ${world.euicc.pending.length} left on the card`, world.euicc.pending.length === 0);
-  }
-
-  #verdict(eim: Eim): number {
-    const { world } = this;
-    const refused = eim.seen.filter((exchange) => exchange.verdict !== "ok");
-    const warnings = eim.seen.flatMap((exchange) => exchange.warnings);
-    const totals = world.trace.totals();
-    this.io.out("");
-    this.io.out(`eIM: ${eim.seen.length} exchanges, ${refused.length} refused, ${warnings.length} warnings. eUICC: ${totals.apdus} APDUs, ${world.euicc.refusals.length} refused. ${totals.bytesUp} octets up, ${totals.bytesDown} down, ${totals.connections} TLS connections.`);
-    for (const exchange of refused) this.io.err(`${exchange.function}: ${exchange.reason}`);
-    const good = this.#good && refused.length === 0;
-    this.io.out(good ? "Verdict: everything as SGP.32 wants it." : "Verdict: NOT as it should be; see the lines marked with !.");
-    return good ? OK : FAILED;
-  }
-
-  async #run(): Promise<Trace> {
-    if (this.world.host.started) this.world.wake("poll");
-    return this.world.run(until.idle());
-  }
-
-  #line(text: string, good = true): void {
-    const { world } = this;
-    const since = world.trace.since(this.#shown.at).totals();
-    this.#shown.at = world.trace.entries.length;
-    this.#good &&= good;
-    const numbers = since.roundTrips === 0 ? "" : `${since.bytesUp}/${since.bytesDown}`;
-    this.io.out(`${(world.clock.now() / 1000).toFixed(2).padStart(8)} s ${numbers.padStart(15)} ${(since.roundTrips === 0 ? "" : String(since.roundTrips)).padStart(6)}  ${good ? " " : "!"} ${text}`);
-  }
-
-  #enabledName(): string {
-    return this.world.euicc.enabledProfile?.metadata.profileName ?? "no profile";
-  }
-
-  #last(eim: Eim): string {
-    const exchange = eim.seen.at(-1);
-    return exchange === undefined ? "nothing reached the eIM" : `${exchange.function}: ${exchange.reason}`;
-  }
-
-  #result(eim: Eim, id: number): ResultRecord | undefined {
-    return eim.results(this.world.eid).filter((result) => result.packageId === id && !result.replaced).at(-1);
-  }
-}
-
-function verified(yes: boolean | undefined): string {
-  return yes === true ? "verified" : "NOT verified";
 }
 
 function sharedData(wasm: string): string | undefined {
@@ -159,16 +87,13 @@ function sharedData(wasm: string): string | undefined {
 
 function readInput(data: string | undefined): Input {
   const options = { seed: "demo", eimFqdns: [EIM_FQDN] };
-  const sgp26 = data === undefined ? undefined : join(data, "sgp26-variant-o");
-  const found = sgp26 !== undefined && existsSync(sgp26);
-  const pki = found ? loadPki(sgp26, options) : makePki(options);
-  const ts48 = data !== undefined && existsSync(join(data, "ts48")) ? readdirSync(join(data, "ts48")).filter((name) => name.endsWith(".der")) : [];
-  const notifications = [{ events: ["enable", "disable", "delete"] as const, address: SMDP_ADDRESS }];
-  const profiles = [...defaultProfiles(), { iccid: NO_COVERAGE, profileName: "No coverage", notifications }].map((profile, index) => {
-    const file = ts48[index]?.replace(/\.der$/, "");
-    return file === undefined ? profile : { ...profile, serviceProviderName: file };
-  });
+  const folder = (name: string): string | undefined => (data !== undefined && existsSync(join(data, name)) ? join(data, name) : undefined);
+  const [sgp26, ts48] = [folder("sgp26-variant-o"), folder("ts48")];
+  const pki = sgp26 === undefined ? makePki(options) : loadPki(sgp26, options);
   const made = pki.made.map((name) => name.replace(/ \(.*$/, "")).join(", ");
-  const certificates = found ? `certificates: SGP.26 variant O from ${relative(process.cwd(), data as string) || "."} (made here: ${made})` : "certificates: made here, from a seed";
-  return { pki, profiles, words: `${certificates}; profiles: ${ts48.length > 0 ? `named after TS.48 (${ts48.slice(0, 3).map((name) => name.replace(/\.der$/, "")).join(", ")}), metadata only` : "made here"}` };
+  const certificates = sgp26 === undefined ? "certificates: made here, from a seed" : `certificates: SGP.26 variant O from ${relative(process.cwd(), data as string) || "."} (made here: ${made})`;
+  const file = ts48 === undefined ? undefined : readdirSync(ts48).find((name) => name.endsWith(".der"));
+  const profileName = file?.replace(/\.der$/, "") ?? "Operational";
+  const profile = file === undefined ? sampleProfile({ iccid: iccid(2), size: MADE_SIZE }) : new Uint8Array(readFileSync(join(ts48 as string, file)));
+  return { pki, profile, profileName, words: `${certificates}; profile: ${file === undefined ? `made here, ${MADE_SIZE} octets` : `GSMA TS.48, ${file}`}` };
 }

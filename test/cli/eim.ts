@@ -1,13 +1,13 @@
 /**
  * `tinyipa eim`: the simulated eIM on a real address, for devices in a laboratory and for scripts.
  */
-import { X509Certificate } from "node:crypto";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { RealClock } from "../sim/core/clock.js";
 import { toHex } from "../sim/core/bytes.js";
-import { SimError } from "../sim/core/errors.js";
 import type { Pki } from "../sim/pki/pki.js";
 import { keysOf, seedOf } from "./keys.js";
+import { hostPort, misuse, serveUntilInterrupted, writeState } from "./serve.js";
+import { placesOf, rspTrustOf } from "./trust.js";
 import { CONTROL_HELP, Eim, httpsEs9p, isLoopback, parsePackage, serveControl, serveEim, stateFromJson, stateToJson, type AuditEntry, type EimOptions, type RunningServer } from "../sim/eim/index.js";
 import { readArgs, UsageError, type Command, type Io } from "./command.js";
 
@@ -29,8 +29,9 @@ Prints its address, its eimId and the EimConfigurationData to load into a card; 
   --trust FORM          A6 of the configuration: key, certificate or none (default key; none with --http)
   --device EID          register a device; may be repeated (default: the PKI's eUICC)
   --package JSON        queue a package for every device; may be repeated (left out when going on from a --state file)
-  --es9p BINDING        relay downloads and notifications to SM-DP+ and SM-DS: json or asn1 (default with --smdp-trust: json; else none)
-  --smdp-trust FILE     PEM or DER of the CA of their TLS certificates, or of such a certificate (default: the system's CAs)
+  --es9p BINDING        relay downloads and notifications to SM-DP+ and SM-DS: json or asn1 (default with --smdp-trust or --smdp-at: json; else none)
+  --smdp-trust FILE     PEM or DER: CIs or CAs of their TLS certificates, or such a certificate itself; "system": this computer's CAs;
+                        "own": the CI of --pki or --seed, as "tinyipa smdp" has it (default: own)
   --smdp-at NAME=AT     connect to AT (HOST:PORT) for the SM-DP+ NAME; may be repeated
   --state FILE          remember everything in this file, and go on from it
   --json                the first line as JSON
@@ -52,8 +53,9 @@ PACKAGES
 {"ipaEuiccDataRequest":{"tags":["BF20","euiccCertificate"],"ciPkId":"HEX","notification":{"seqNumber":1}|{"event":[1]},
                         "euiccPackageResult":{"seqNumber":1}}}
 {"profileDownloadTriggerRequest":{"activationCode":"1$..."}|{"contactDefaultSmdp":true}|{"contactSmds":true|"ADDRESS"}|{}}
-  where the eIM takes part in the download, with "handling":{"activationCode":"1$..." (held by the eIM),"confirmationCode","ctxParams1":true,
-  "verifyMetadata":true,"allowedPprs":[1,2],"sendMetadata":true,"omitTransactionId":true,"ciPkIdOctets":4}
+  where the eIM takes part in the download, in the same braces "handling":{"activationCode":"1$..." (held by the eIM),"confirmationCode",
+  "ctxParams1":true (after an ipaEuiccDataRequest for A9),"verifyMetadata":true,"allowedPprs":[1,2],"sendMetadata":true,"omitTransactionId":true,
+  "ciPkIdOctets":4}
 {"raw":"HEX"}
 each with "options":{"transactionId":"HEX"|null,"counter":7,"giveOnce":true} where wanted.
 `;
@@ -94,14 +96,14 @@ export interface RunningEim {
 /** Starts what the arguments ask for. Throws UsageError for misuse; rejects when an address can't be listened on. */
 export async function startEim(args: string[], io: Io): Promise<RunningEim> {
   const { values } = readArgs(args, OPTIONS);
-  const listen = address("listen", values.listen);
-  const control = values.control === undefined ? undefined : address("control", values.control);
+  const listen = hostPort("listen", values.listen);
+  const control = values.control === undefined ? undefined : hostPort("control", values.control);
   if (control !== undefined && !isLoopback(control.host)) throw new UsageError(`expected a loopback address for --control, got "${values.control}"`);
   const trust = trustOf(values);
   const pki = pkiOf(values);
-  const eim = eimOf(values, pki, es9pOf(values));
+  const eim = eimOf(values, pki, es9pOf(values, pki));
   const save = (): void => {
-    if (values.state !== undefined) writeState(values.state, eim);
+    if (values.state !== undefined) writeState(values.state, stateToJson(eim.snapshot()));
   };
   populate(eim, values, pki);
   save();
@@ -148,26 +150,12 @@ function eimOf(values: Values, pki: Pki, relay: Pick<EimOptions, "es9p" | "es9pB
 }
 
 /** How the eIM reaches SM-DP+ and SM-DS, if it shall. */
-function es9pOf(values: Values): Pick<EimOptions, "es9p" | "es9pBinding"> {
-  const { es9p, "smdp-trust": file, "smdp-at": places = [] } = values;
+function es9pOf(values: Values, pki: Pki): Pick<EimOptions, "es9p" | "es9pBinding"> {
+  const { es9p, "smdp-trust": trusted, "smdp-at": places } = values;
   if (es9p !== undefined && es9p !== "json" && es9p !== "asn1") throw new UsageError(`expected json or asn1 for --es9p, got "${es9p}"`);
-  const at = new Map(places.map(place));
-  if (es9p === undefined && file === undefined && at.size === 0) return {};
-  const trust = file === undefined ? undefined : misuse(() => certificatesIn(readFileSync(file)));
-  return { es9p: httpsEs9p({ ...(trust && { trust }), resolve: (address) => at.get(address.toLowerCase()) ?? address }), es9pBinding: es9p ?? "json" };
-}
-
-function place(text: string): [string, string] {
-  const [, name = "", at = ""] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-  if (name === "") throw new UsageError(`expected NAME=HOST:PORT for --smdp-at, got "${text}"`);
-  address("smdp-at", at);
-  return [name.toLowerCase(), at];
-}
-
-/** DER of all certificates in a PEM file, or of the one in a DER file. Throws TypeError when there is none. */
-function certificatesIn(file: Buffer): Uint8Array[] {
-  const blocks = file.toString("latin1").match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g);
-  return (blocks ?? [file]).map((block) => new Uint8Array(new X509Certificate(block).raw));
+  if (es9p === undefined && trusted === undefined && places === undefined) return {};
+  const trust = rspTrustOf(trusted ?? "own", () => pki);
+  return { es9p: httpsEs9p({ ...(trust === "system" ? {} : { trust }), resolve: placesOf(places) }), es9pBinding: es9p ?? "json" };
 }
 
 /** Devices and packages of the state file, then those of the command line. Packages are queued only for a state that is new. */
@@ -186,23 +174,11 @@ function populate(eim: Eim, values: Values, pki: Pki): void {
   }
 }
 
-function writeState(file: string, eim: Eim): void {
-  // Written beside and moved, so that an interruption leaves the old file whole.
-  writeFileSync(`${file}.new`, stateToJson(eim.snapshot()));
-  renameSync(`${file}.new`, file);
-}
-
 function narrate(entry: AuditEntry, io: Io): void {
   const answer = entry.status === 0 ? "no answer" : `${entry.status} (${entry.response.length / 2} octets)`;
   io.err(`${(entry.time / 1000).toFixed(3)} s ${entry.eid ?? "(no EID)"} ${entry.function} (${entry.request.length / 2} octets) -> ${answer} ${entry.verdict}${entry.reason === "" ? "" : `: ${entry.reason}`}`);
   for (const { address: at, function: name, status, outcome } of entry.es9p ?? []) io.err(`  ${at} ${name} -> ${status}: ${outcome}`);
   for (const warning of entry.warnings) io.err(`  warning: ${warning}`);
-}
-
-function address(name: string, text: string): { host: string; port: number } {
-  const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (host === "" || Number(port) > 65_535) throw new UsageError(`expected HOST:PORT for --${name}, got "${text}"`);
-  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
 }
 
 function trustOf(values: Values): "key" | "certificate" | "none" {
@@ -211,39 +187,4 @@ function trustOf(values: Values): "key" | "certificate" | "none" {
   return trust;
 }
 
-/** What the library refuses in values of the command line is misuse of the command line. */
-function misuse<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (cause) {
-    if (cause instanceof SimError || cause instanceof TypeError || cause instanceof RangeError || cause instanceof SyntaxError || "code" in (cause as Error)) {
-      throw new UsageError((cause as Error).message);
-    }
-    throw cause;
-  }
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-  });
-}
-
-export const command: Command = {
-  name: "eim",
-  summary: "run a simulated eIM on a real address",
-  help: HELP,
-  async run(args, io) {
-    let running: RunningEim;
-    try {
-      running = await startEim(args, io);
-    } catch (cause) {
-      if (!(cause instanceof Error) || !("syscall" in cause)) throw cause;
-      throw new UsageError(`can't listen: ${cause.message}`);
-    }
-    await interrupted();
-    await running.stop();
-    return 0;
-  },
-};
+export const command: Command = { name: "eim", summary: "run a simulated eIM on a real address", help: HELP, run: serveUntilInterrupted(startEim) };

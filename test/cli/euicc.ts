@@ -1,13 +1,15 @@
 /**
  * `tinyipa euicc`: the simulated eUICC in a virtual smart card reader, for any program that talks to cards through PC/SC.
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { toHex } from "../sim/core/bytes.js";
 import { SimError } from "../sim/core/errors.js";
-import { Euicc, QUIRKS, fromJson, toJson, type ApduOptions, type EuiccOptions, type Quirk } from "../sim/euicc/index.js";
+import { Euicc, QUIRKS, type ApduOptions, type EuiccOptions, type Quirk } from "../sim/euicc/index.js";
 import { serveVpcd } from "../sim/euicc/vpcd.js";
 import type { Pki } from "../sim/pki/pki.js";
+import { octetsIn } from "./decode.js";
 import { keysOf } from "./keys.js";
+import { keepCard, restoreCard } from "./card.js";
 import { FAILED, OK, readArgs, UsageError, type Command } from "./command.js";
 
 const HELP = `Usage: tinyipa euicc --vpcd HOST:PORT [options]
@@ -22,13 +24,15 @@ Puts the simulated eUICC into vsmartcard's virtual reader (vpcd), where PC/SC pr
   --eid DIGITS       32 digits, where the certificate does not say
   --profile ICCID    a Profile, 19 or 20 digits; the first one is enabled; may be repeated
   --smdp FQDN        who is told of enabling, disabling and deleting them (default smdp.example.com)
-  --eim ID[=FILE]    an associated eIM with its certificate or EimConfigurationData (DER); without FILE the PKI's; may be repeated
+  --eim ID[=FILE]    an associated eIM with its certificate or EimConfigurationData (DER, or hexadecimal as "tinyipa eim" prints it); without
+                     FILE the certificate of the PKI's; may be repeated
   --response FORM    61xx (default), 9000 or 6Cxx: how response data are told
-  --quirk NAME       a deviation of real cards; may be repeated: ${QUIRKS.join(", ")}
+  --quirk NAME       a deviation of real cards; may be repeated:
+${quirkLines()}
   --lenient          takes the deviating requests of the field
   --no-gate          works without TERMINAL CAPABILITY
   --trace            tells every APDU
-  --help             this text
+  -h, --help
 `;
 
 const OPTIONS = {
@@ -48,6 +52,16 @@ const OPTIONS = {
   trace: { type: "boolean" },
 } as const;
 
+/** The quirks in lines of some 140 characters, under their option. */
+function quirkLines(): string {
+  const lines = [""];
+  for (const quirk of QUIRKS) {
+    if ((lines.at(-1) as string).length + quirk.length > 118) lines.push("");
+    lines.push(`${lines.pop() as string}${quirk}, `);
+  }
+  return lines.map((line) => `${"".padEnd(21)}${line.trim()}`).join("\n").replace(/,$/, "");
+}
+
 type Values = ReturnType<typeof readArgs<typeof OPTIONS>>["values"];
 
 export const command: Command = {
@@ -63,9 +77,9 @@ export const command: Command = {
       if (values.trace === true) io.err(`${toHex(capdu)} -> ${toHex(rapdu)}`);
       for (const { what, answer, why } of euicc.refusals.slice(told)) io.err(`refused ${what}: ${answer}, ${why}`);
       told = euicc.refusals.length;
-      keep(values.state, euicc);
+      keepCard(euicc, values.state);
     };
-    keep(values.state, euicc);
+    keepCard(euicc, values.state);
     try {
       await serveVpcd(euicc, { host, port, exchanged, connected: () => io.out(`eUICC ${euicc.eid} is in the reader at ${host}:${port}`) });
     } catch (error) {
@@ -86,14 +100,7 @@ function address(text: string | undefined): { host: string; port: number } {
 
 function card(values: Values): Euicc {
   const euicc = maker(values);
-  if (values.state === undefined || !existsSync(values.state)) return euicc;
-  try {
-    // The log of an earlier run is not the card's.
-    euicc.restore({ ...fromJson(readFileSync(values.state, "utf8")), observed: euicc.snapshot().observed });
-  } catch (cause) {
-    throw new UsageError(`expected the state of an eUICC in ${values.state}, got: ${(cause as Error).message}`);
-  }
-  euicc.powerCycle();
+  restoreCard(euicc, values.state);
   return euicc;
 }
 
@@ -126,7 +133,7 @@ function eim(text: string, pki: Pki): Uint8Array | { eimId: string; certificate:
   const [eimId = "", file] = text.split("=", 2);
   if (file === undefined) return { eimId, certificate: pki.eimSign.certificate };
   if (!existsSync(file)) throw new UsageError(`expected a certificate or EimConfigurationData in ${file}, got no such file`);
-  const der = new Uint8Array(readFileSync(file));
+  const der = octetsIn(new Uint8Array(readFileSync(file)));
   // EimConfigurationData begins with eimId (80), a certificate with its TBSCertificate (30).
   const first = der[der[1] !== undefined && der[1] > 0x80 ? 2 + (der[1] & 0x7f) : 2];
   return first === 0x80 ? der : { eimId, certificate: der };
@@ -136,12 +143,4 @@ function oneOf<T extends string>(option: string, got: string, expected: readonly
   const found = expected.find((one) => one === got);
   if (found === undefined) throw new UsageError(`expected ${option} to be one of ${expected.join(", ")}, got ${got}`);
   return found;
-}
-
-/** Writes a new file beside and puts it in place, so that no cut leaves half a card. */
-function keep(file: string | undefined, euicc: Euicc): void {
-  if (file === undefined) return;
-  const beside = `${file}.new`;
-  writeFileSync(beside, toJson(euicc.snapshot()));
-  renameSync(beside, file);
 }

@@ -11,7 +11,8 @@ Runs a scenario in the simulated world. SCENARIO is its name, or a part of it th
   --seed N       all chance of the world (default: the scenario's own)
   --cut N        cut the power once: at op N/2, before it (even) or after it (odd)
   --cuts         cut the power at every op, before and after it
-  --real         over real HTTPS sockets on 127.0.0.1; waits stay compressed
+  --real         over real HTTPS sockets on 127.0.0.1 (device to eIM and SM-DP+, eIM to SM-DP+); the device's waits stay compressed, what a server
+                 delays takes its time. Not for scenarios that order faults of the way or split answers
   --trace FILE   write what happened to FILE, as JSON
   --print        print what happened
   --json         the result as JSON

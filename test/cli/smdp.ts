@@ -1,14 +1,15 @@
 /**
  * `tinyipa smdp`: the simulated SM-DP+ on a real address, for any LPA or IPA in a laboratory to download from.
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { RealClock } from "../sim/core/clock.js";
 import { toHex } from "../sim/core/bytes.js";
-import { SimError } from "../sim/core/errors.js";
 import { parseCertificate } from "../sim/pki/certificate.js";
-import { loadPki, makePki, type Pki, type PkiOptions } from "../sim/pki/pki.js";
+import type { Pki } from "../sim/pki/pki.js";
 import { sampleProfile, serveSmdp, Smdp, stateFromJson, stateToJson, type AuditEntry, type OrderOptions, type RunningServer, type SmdpState } from "../sim/smdp/index.js";
 import { readArgs, UsageError, wholeNumber, type Command, type Io } from "./command.js";
+import { keysOf, seedOf } from "./keys.js";
+import { hostPort, misuse, serveUntilInterrupted, writeState } from "./serve.js";
 
 const HELP = `Usage: tinyipa smdp --profile FILE [options]
 
@@ -35,8 +36,9 @@ Prints an activation code for each profile; tells each exchange on stderr.
   --json                the first line as JSON
   -h, --help
 
-The eUICC must trust the CI that is printed: for a real or test eUICC give the directory of its test CI with --pki. The TLS certificate is for
-smdp.example.com, localhost and 127.0.0.1, issued by the same CI where its key is there, else self-signed.
+The eUICC must trust the CI that is printed: "tinyipa agent --uicc sim", "tinyipa euicc" and "tinyipa eim" with the same --pki or --seed do; for a real
+or test eUICC give the directory of its test CI with --pki. The TLS certificate is for smdp.example.com, localhost and 127.0.0.1, issued by the same CI
+where its key is there, else self-signed.
 `;
 
 const OPTIONS = {
@@ -72,8 +74,8 @@ export interface RunningSmdp {
 /** Starts what the arguments ask for. Throws UsageError for misuse; rejects when an address can't be listened on. */
 export async function startSmdp(args: string[], io: Io): Promise<RunningSmdp> {
   const { values } = readArgs(args, OPTIONS);
-  const listen = address(values.listen);
-  const pki = pkiOf(values);
+  const listen = hostPort("listen", values.listen);
+  const pki = keysOf(values, []);
   const orders = ordersOf(values);
   let smdp: Smdp | undefined;
   let told = 0;
@@ -123,13 +125,6 @@ function introduce(smdp: Smdp, server: RunningServer, pki: Pki, values: Values, 
   }
 }
 
-function pkiOf(values: Values): Pki {
-  const { curve } = values;
-  if (curve !== "P-256" && curve !== "brainpoolP256r1") throw new UsageError(`expected P-256 or brainpoolP256r1 for --curve, got "${curve}"`);
-  const options: PkiOptions = { seed: `tinyipa smdp ${seedOf(values)}`, curve };
-  return misuse(() => (values.pki === undefined ? makePki(options) : loadPki(values.pki, options)));
-}
-
 function smdpOf(values: Values, pki: Pki, at: string): Smdp {
   return misuse(() => new Smdp({ pki, clock: new RealClock(), address: at, seed: seedOf(values), ...(values["check-validity"] && { date: new Date() }) }));
 }
@@ -171,9 +166,7 @@ function populate(smdp: Smdp, values: Values, orders: readonly OrderOptions[]): 
 
 function save(values: Values, smdp: Smdp | undefined): void {
   if (values.state === undefined || smdp === undefined) return;
-  // Written beside and moved, so that an interruption leaves the old file whole.
-  writeFileSync(`${values.state}.new`, stateToJson(smdp.snapshot()));
-  renameSync(`${values.state}.new`, values.state);
+  writeState(values.state, stateToJson(smdp.snapshot()));
 }
 
 function narrate(entry: AuditEntry, io: Io): void {
@@ -185,55 +178,10 @@ function narrate(entry: AuditEntry, io: Io): void {
   for (const warning of entry.warnings) io.err(`  warning: ${warning}`);
 }
 
-function address(text: string): { host: string; port: number } {
-  const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (host === "" || Number(port) > 65_535) throw new UsageError(`expected HOST:PORT for --listen, got "${text}"`);
-  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
-}
-
 /** What a client on this machine calls the listener; the usual port is left out. */
 function nameOf(host: string, port: number, http: boolean): string {
   const name = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
   return port === (http ? 80 : 443) ? name : `${name}:${port}`;
 }
 
-function seedOf(values: Values): number {
-  return wholeNumber("seed", values.seed, 0, 0xffff_ffff) ?? 0;
-}
-
-/** What the library refuses in values of the command line is misuse of the command line. */
-function misuse<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (cause) {
-    if (cause instanceof SimError || cause instanceof TypeError || cause instanceof RangeError || cause instanceof SyntaxError || "code" in (cause as Error)) {
-      throw new UsageError((cause as Error).message);
-    }
-    throw cause;
-  }
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-  });
-}
-
-export const command: Command = {
-  name: "smdp",
-  summary: "run a simulated SM-DP+ on a real address",
-  help: HELP,
-  async run(args, io) {
-    let running: RunningSmdp;
-    try {
-      running = await startSmdp(args, io);
-    } catch (cause) {
-      if (!(cause instanceof Error) || !("syscall" in cause)) throw cause;
-      throw new UsageError(`can't listen: ${cause.message}`);
-    }
-    await interrupted();
-    await running.stop();
-    return 0;
-  },
-};
+export const command: Command = { name: "smdp", summary: "run a simulated SM-DP+ on a real address", help: HELP, run: serveUntilInterrupted(startSmdp) };

@@ -1,6 +1,6 @@
 /**
- * A live IPA on this computer: the agent's wasm in its host, with real time, real HTTPS, a journal file, and any card. What a
- * device's firmware is to the C host, this is to Node.
+ * A live IPA on this computer: the agent's wasm in its host, with real time, real HTTPS (ESipa; ES9+ where SM-DP+ and SM-DS can be trusted), a journal
+ * file, and any card. What a device's firmware is to the C host, this is to Node.
  */
 import { randomBytes } from "node:crypto";
 import { configuration, FileStore, Flag, Host, HttpsLink, MemoryStore, Op, RawUicc, TERMINAL_PROFILE_REFRESH, WakeReason, type AgentLike, type AnyCard, type Configuration, type HttpsLinkOptions } from "./agent/index.js";
@@ -16,6 +16,9 @@ export interface LiveOptions {
   readonly configuration?: Partial<Configuration>;
   readonly link?: Omit<HttpsLinkOptions, "note">;
 }
+
+/** ipaFeatures of a host with ES9+: what the agent has by itself (indirect download in two forms, data held by the eIM), and direct download. */
+const DIRECT_TOO = [0, 1, 2, 3] as const;
 
 /** The longest timer of Node (2^31 - 1 ms). */
 const LONGEST_TIMER = 0x7fff_ffff;
@@ -33,7 +36,10 @@ export class LiveIpa {
   constructor(options: LiveOptions) {
     const at = (): number => this.#clock.now();
     const switches = options.configuration?.switches ?? [];
-    this.#configuration = { ...options.configuration, switches: options.link?.instead?.address === undefined ? switches : [...switches, "HostAddress"] };
+    this.#configuration = {
+      ...(options.link?.rspTrust === undefined ? {} : { features: DIRECT_TOO }), ...options.configuration,
+      switches: options.link?.instead?.address === undefined ? switches : [...switches, "HostAddress"],
+    };
     this.#uicc = new RawUicc({
       card: options.card, clock: this.#clock, terminalProfile: TERMINAL_PROFILE_REFRESH,
       record: (command, response) => this.trace.add({ kind: "apdu", at: at(), command, response }),

@@ -3,8 +3,8 @@
  */
 import type { Clock } from "./core/clock.js";
 import { ScenarioError } from "./core/errors.js";
-import { VirtualEs9p, type VirtualEs9pState, type VirtualServer } from "./link/index.js";
-import type { Pki } from "./pki/pki.js";
+import { VirtualEs9p, type VirtualEs9pState } from "./link/index.js";
+import type { Identity, Pki } from "./pki/pki.js";
 import { Smdp, type Behaviour, type SmdpState } from "./smdp/index.js";
 import { makeSmdsIdentity, Smds, type SmdsState } from "./smds/index.js";
 import { SMDP_ADDRESS, SMDS_ADDRESS, type WorldOptions } from "./world-options.js";
@@ -44,11 +44,18 @@ export interface ServersSnapshot {
   readonly es9p: VirtualEs9pState;
 }
 
+/** A server, and what it shows of itself. */
+export interface ReachedServer {
+  readonly address: string;
+  readonly server: Smdp | Smds;
+  readonly tls: Identity;
+}
+
 export class Servers {
   readonly smdps: readonly Smdp[];
   readonly smds: readonly Smds[];
   readonly es9p: VirtualEs9p;
-  readonly #smdsTls: Uint8Array[] = [];
+  readonly #smdsTls: Identity[] = [];
 
   constructor(options: WorldOptions, pki: Pki, clock: Clock, note: (text: string) => void) {
     const { seed = 1, smdps = [], smds = [], date, es9pLatencyMs } = options;
@@ -57,7 +64,7 @@ export class Servers {
     this.smds = smds.map((one, index) => {
       const address = one.address ?? SMDS_ADDRESS;
       const identity = makeSmdsIdentity(pki.ci, { seed: "world", curve: pki.curve, address: address.split(":")[0] as string });
-      this.#smdsTls.push(identity.dsTls.certificate);
+      this.#smdsTls.push(identity.dsTls);
       return new TrackedSmds({ seed: seed + 200 + index, ...common, ...one, address, pki: identity });
     });
     const all = [...this.smdps, ...this.smds];
@@ -66,11 +73,10 @@ export class Servers {
     this.es9p = new VirtualEs9p({ servers, note, ...(es9pLatencyMs === undefined ? {} : { latencyMs: es9pLatencyMs }) });
   }
 
-  /** Servers as the device's own link reaches them, by address in lower case. */
-  virtual(pki: Pki): [string, VirtualServer][] {
-    const smdps = this.smdps.map((one): [string, VirtualServer] => [one.address.toLowerCase(), { handle: (request) => one.handle(request), certificates: [pki.dpTls.certificate] }]);
-    const smds = this.smds.map((one, index): [string, VirtualServer] => [one.address.toLowerCase(), { handle: (request) => one.handle(request), certificates: [this.#smdsTls[index] as Uint8Array] }]);
-    return [...smdps, ...smds];
+  /** All of them, with their TLS certificates. */
+  reached(pki: Pki): ReachedServer[] {
+    const smdps = this.smdps.map((server) => ({ address: server.address, server, tls: pki.dpTls }));
+    return [...smdps, ...this.smds.map((server, index) => ({ address: server.address, server, tls: this.#smdsTls[index] as Identity }))];
   }
 
   get any(): boolean {
@@ -86,6 +92,11 @@ export class Servers {
     this.smds.forEach((one, index) => restoreTo(one as TrackedSmds, from.smds[index] as ServerSnapshot<SmdsState>));
     this.es9p.restore(from.es9p);
   }
+}
+
+/** What SM-DP+ and SM-DS are trusted by: the CI; where its key is not there, the SM-DP+'s own TLS certificate too, which then nobody has issued. */
+export function rspRoots(pki: Pki): Uint8Array[] {
+  return [pki.ci.certificate, ...(pki.ci.key === undefined ? [pki.dpTls.certificate] : [])];
 }
 
 function snapshotOf<S>(server: Tracked<S>): ServerSnapshot<S> {

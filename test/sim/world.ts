@@ -8,7 +8,7 @@ import type { Link, Rest, Waking } from "./core/doors.js";
 import { ScenarioError } from "./core/errors.js";
 import { Rng } from "./core/rng.js";
 import { Trace, type Entry } from "./core/trace.js";
-import { Eim, type Behaviour, type EimOptions, type EimState } from "./eim/index.js";
+import { Eim, type Behaviour, type EimOptions, type EimState, type Es9p } from "./eim/index.js";
 import { Euicc, iccidDigits } from "./euicc/index.js";
 import { VirtualLink, type VirtualEs9p, type VirtualLinkState, type VirtualServer } from "./link/index.js";
 import { Modem, type ModemState } from "./modem/index.js";
@@ -16,7 +16,7 @@ import type { Pki } from "./pki/pki.js";
 import { RealWorldLink } from "./real-link.js";
 import type { Smdp } from "./smdp/index.js";
 import type { Smds } from "./smds/index.js";
-import { Servers, type ServersSnapshot } from "./world-servers.js";
+import { rspRoots, Servers, type ServersSnapshot } from "./world-servers.js";
 import { defaultProfiles, EIM_FQDN, sharedPki, shippedAgent, type WorldOptions } from "./world-options.js";
 
 /** When a run ends. */
@@ -149,7 +149,7 @@ export class World {
     this.trace = new Trace();
     this.#uicc = new RawUicc(this.#uiccOptions());
     this.link = new VirtualLink(this.#linkOptions());
-    this.#real = options.real === undefined ? undefined : new RealWorldLink(this.eims, this.pki.eimTls, () => this.modem.network, (text) => this.note(text));
+    this.#real = options.real === undefined ? undefined : this.#realLink();
     const link: Link = this.#real ?? this.link;
     const rest: Rest = { sleep: (waitMs, idle) => this.#sleep(waitMs, idle) };
     this.host = new Host({
@@ -232,7 +232,9 @@ export class World {
     this.#real?.close();
     this.modem.drop();
     this.#own.wakes = [];
-    this.host.agent = this.host.agent.fresh();
+    const before = this.host.agent;
+    this.host.agent = before.fresh();
+    before.dispose?.();
     this.#clock.sleep(offMs);
     this.start();
   }
@@ -250,6 +252,7 @@ export class World {
   /** Runs the world. Throws ScenarioError "endless" when the bounds are passed. Gives the trace from the run's beginning. */
   async run(what: Until, bounds: Bounds = {}): Promise<Trace> {
     const from = this.trace.entries.length;
+    this.#refuseFaults();
     if (!this.#own.started) this.start();
     const begin = { op: this.trace.opCount, time: this.clock.now() };
     this.#limit = what.kind === "time" ? begin.time + what.ms : Infinity;
@@ -366,7 +369,7 @@ export class World {
   }
 
   #makeEim(options: Partial<EimOptions>): TrackedEim {
-    const es9p = this.#servers.any ? { es9p: this.#servers.es9p } : {};
+    const es9p = this.#servers.any ? { es9p: this.options.real === undefined ? this.#servers.es9p : this.#realEs9p() } : {};
     const eim = new TrackedEim({ fqdn: EIM_FQDN, ...es9p, ...options, sign: this.pki.eimSign, tls: this.pki.eimTls, clock: this.#clock });
     eim.addDevice({ eid: this.pki.eid, ciCertificates: [this.pki.ci.certificate], eumCertificate: this.pki.eum.certificate, euiccCertificate: this.pki.euicc.certificate });
     return eim;
@@ -375,6 +378,28 @@ export class World {
   #restoreEim(eim: TrackedEim, state: EimState, used: readonly Behaviour[]): void {
     for (const behaviour of used.slice(eim.used.length)) eim.use(behaviour);
     eim.restore(state);
+  }
+
+  /** Faults strike by counted exchanges of virtual time; real sockets have none to order. */
+  #refuseFaults(): void {
+    if (this.#real === undefined) return;
+    const { faults, pieces } = this.link.snapshot();
+    const asked = faults.length + this.es9p.snapshot().faults.length > 0 ? "faults of the way" : pieces === "whole" ? undefined : "split answers";
+    if (asked !== undefined) throw new ScenarioError("real", `expected a scenario without ${asked}, which real sockets do not have`);
+  }
+
+  /** The eIMs are made before the way out is there. */
+  #realEs9p(): Es9p {
+    return { call: (address, request) => (this.#real as RealWorldLink).es9p().call(address, request) };
+  }
+
+  #realLink(): RealWorldLink {
+    const { caStore, date, identity, instead } = this.options;
+    return new RealWorldLink({
+      eims: this.eims, eimTls: this.pki.eimTls, servers: this.#servers.reached(this.pki), rspTrust: rspRoots(this.pki),
+      network: () => this.modem.network, note: (text) => this.note(text),
+      https: { date: date ?? null, ...(caStore === undefined ? {} : { caStore }), ...(identity === undefined ? {} : { identity }), ...(instead === undefined ? {} : { instead }) },
+    });
   }
 
   #uiccOptions(): RawUiccOptions {
@@ -391,9 +416,9 @@ export class World {
   #linkOptions(): ConstructorParameters<typeof VirtualLink>[0] {
     const { latencyMs, caStore, date, identity, instead } = this.options;
     const servers = new Map<string, VirtualServer>(this.eims.map((eim) => [eim.fqdn, { handle: (request) => eim.handle(request), certificates: [this.pki.eimTls.certificate] }]));
-    for (const [address, server] of this.#servers.virtual(this.pki)) servers.set(address, server);
+    for (const { address, server, tls } of this.#servers.reached(this.pki)) servers.set(address.toLowerCase(), { handle: (request) => server.handle(request), certificates: [tls.certificate] });
     return {
-      clock: this.#clock, network: () => this.modem.network, servers, seed: this.seed, rspRoots: [this.pki.ci.certificate], note: (text) => this.note(text),
+      clock: this.#clock, network: () => this.modem.network, servers, seed: this.seed, rspRoots: rspRoots(this.pki), note: (text) => this.note(text),
       ...(latencyMs === undefined ? {} : { latencyMs }), ...(caStore === undefined ? {} : { caStore }),
       ...(date === undefined ? {} : { date }), ...(identity === undefined ? {} : { identity }), ...(instead === undefined ? {} : { instead }),
     };

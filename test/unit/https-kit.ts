@@ -1,10 +1,13 @@
 /**
- * An HTTPS server for tests of the HTTPS link: any handler, answers in small chunks, connections closed at will.
+ * For tests of the HTTPS link: an HTTPS server with any handler, answers in small chunks, connections closed at will; and one exchange over a link.
  */
+import assert from "node:assert/strict";
 import { createPrivateKey } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { Socket } from "node:net";
+import { concat, utf8 } from "../sim/core/bytes.js";
+import { isFailed, type Failed, type Link } from "../sim/core/doors.js";
 import type { EsipaRequest, EsipaResponse } from "../sim/core/http.js";
 import type { KeyPair } from "../sim/pki/keys.js";
 
@@ -112,5 +115,20 @@ function pem(key: KeyPair): string {
 }
 
 function certificatePem(der: Uint8Array): string {
-  return `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString("base64").replace(/(.{64})/g, "$1\n")}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN CERTIFICATE-----\n${(Buffer.from(der).toString("base64").match(/.{1,64}/g) ?? []).join("\n")}\n-----END CERTIFICATE-----\n`;
+}
+
+/** Sends one request and takes the whole answer, in pieces of at most `max` octets. */
+export async function ask(link: Link, body: string, options: { max?: number; waitMs?: number; fn?: number } = {}): Promise<{ code: number; retryAfter: number; body: string; pieces: number } | Failed> {
+  const { max = 1000, waitMs = 5000, fn = 0 } = options;
+  const sent = await link.send(utf8(body), { first: true, last: true, total: body.length, fn, waitMs });
+  if (sent !== undefined) return sent;
+  const parts: Uint8Array[] = [];
+  for (;;) {
+    const piece = await link.receive(max, waitMs);
+    if (isFailed(piece)) return piece;
+    assert.ok(piece.payload.length <= max && (piece.payload.length > 0 || piece.last));
+    parts.push(piece.payload);
+    if (piece.last) return { code: piece.code, retryAfter: piece.retryAfter, body: new TextDecoder().decode(concat(...parts)), pieces: parts.length };
+  }
 }

@@ -3,16 +3,16 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { HttpsLink, type HttpsLinkOptions } from "../sim/agent/index.js";
 import { readOne, tlv } from "../sim/codec/tlv.js";
-import { concat, utf8 } from "../sim/core/bytes.js";
+import { utf8 } from "../sim/core/bytes.js";
 import { VirtualClock } from "../sim/core/clock.js";
-import { isFailed, type Endpoint, type Failed, type Link } from "../sim/core/doors.js";
+import { isFailed, type Endpoint } from "../sim/core/doors.js";
 import type { EsipaRequest, EsipaResponse } from "../sim/core/http.js";
 import { faults, VirtualLink, type VirtualLinkOptions } from "../sim/link/index.js";
 import { issueCertificate, KeyUsage, parseCertificate } from "../sim/pki/certificate.js";
 import { keyPairFromSeed } from "../sim/pki/keys.js";
 import { makePki } from "../sim/pki/pki.js";
 import { distrust, readAnchor } from "../sim/pki/trust.js";
-import { HttpsServer } from "./https-kit.js";
+import { ask, HttpsServer } from "./https-kit.js";
 
 const HOST = "eim.example.com";
 const pki = makePki({ seed: "link test" });
@@ -80,20 +80,6 @@ describe("trust by A6", () => {
 
 function ok(body: string): EsipaResponse {
   return { status: 200, headers: { "content-type": "application/x-gsma-rsp-asn1" }, body: utf8(body) };
-}
-
-async function ask(link: Link, body: string, options: { max?: number; waitMs?: number } = {}): Promise<{ code: number; retryAfter: number; body: string; pieces: number } | Failed> {
-  const { max = 1000, waitMs = 5000 } = options;
-  const sent = await link.send(utf8(body), { first: true, last: true, total: body.length, fn: 0, waitMs });
-  if (sent !== undefined) return sent;
-  const parts: Uint8Array[] = [];
-  for (;;) {
-    const piece = await link.receive(max, waitMs);
-    if (isFailed(piece)) return piece;
-    assert.ok(piece.payload.length <= max && (piece.payload.length > 0 || piece.last));
-    parts.push(piece.payload);
-    if (piece.last) return { code: piece.code, retryAfter: piece.retryAfter, body: new TextDecoder().decode(concat(...parts)), pieces: parts.length };
-  }
 }
 
 const ENDPOINT: Endpoint = { peer: "eIM", binding: "ESipa HTTPS", address: HOST, trust: KEY };

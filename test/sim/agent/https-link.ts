@@ -1,38 +1,40 @@
 /**
- * The real link: ESipa over HTTPS with Node's TLS (sgp32-transport 1, 2.1; TLS >= 1.2, server authentication only). Trust comes from
- * A6 of the eIM configuration; without it from a configured CA file, or the system's store. One connection stays open for the
- * session; a server that closed it between two messages is connected to again. Redirects are not followed.
- * Plain http:// and unpinned servers exist only in the laboratory. Leaves out: CoAPS, ES9+.
+ * The real link: ESipa and ES9+ over HTTPS with Node's TLS (sgp32-transport 1, 2.1, 6; TLS >= 1.2, server authentication only). An eIM is trusted by A6 of
+ * the eIM configuration; without it by a configured CA file, or the system's store. SM-DP+ and SM-DS are trusted by the host's own list (rsp-trust.ts).
+ * One connection stays open for the session; a server that closed it between two messages is connected to again. Redirects are not followed: their
+ * status goes to the agent. Answers are read no faster than the agent takes them. Plain http:// and unpinned servers exist only in the laboratory.
+ * Leaves out: CoAPS.
  */
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { concat } from "../core/bytes.js";
 import { failed, isFailed, type AnswerPiece, type Ended, type Endpoint, type Failed, type Link, type SendHow } from "../core/doors.js";
+import { es9pHeaders, es9pPath, ES9P_CONTENT_TYPE } from "../core/es9p-http.js";
 import { ESIPA_CONTENT_TYPE, ESIPA_PATH, requestHeaders, retryAfter, splitAddress, type HttpIdentity } from "../core/esipa-http.js";
-import { SimError } from "../core/errors.js";
+import { LinkFailure, nextPiece, peerChain, reach, whyFailed, within } from "../core/tls-client.js";
+import { TlvError } from "../codec/tlv.js";
 import { distrust, readAnchor, type Anchor } from "../pki/trust.js";
+import { distrustRsp } from "./rsp-trust.js";
 
 export interface HttpsLinkOptions {
   /** CA certificates (DER) for eIMs whose configuration has no A6; without any, the system's store counts. */
   readonly caStore?: readonly Uint8Array[];
-  /** Laboratory: `http://` addresses are allowed, and servers without A6 are not checked. */
+  /**
+   * How SM-DP+ and SM-DS are trusted: certificates (DER) of CIs and CAs, or of the very servers; "system": this computer's CAs. Without it
+   * there is no ES9+.
+   */
+  readonly rspTrust?: readonly Uint8Array[] | "system";
+  /** Laboratory: `http://` addresses are allowed, and servers for which nothing is configured are not checked. */
   readonly lab?: boolean;
   /** Where to connect instead of what the name resolves to: "127.0.0.1:8443" for "eim.example.com", in the laboratory also "http://…". Name and trust stay as they are. */
   readonly resolve?: (address: string) => string;
-  /** Address (FQDN[:port], in the laboratory also "http://…") and A6 to use instead of those of the eIM configuration. */
+  /** Of eIMs: address (FQDN[:port], in the laboratory also "http://…") and A6 to use instead of those of the eIM configuration. */
   readonly instead?: { readonly address?: string; readonly trust?: Uint8Array };
   readonly identity?: HttpIdentity;
   /** Clock time for validity dates of a CA's chain (default: now); null looks at none. */
   readonly date?: Date | null;
   readonly note?: (text: string) => void;
-}
-
-/** A failure on its way through code that can only throw. */
-class LinkFailure extends SimError {
-  constructor(readonly failed: Failed) {
-    super("link", failed.reason);
-  }
 }
 
 export class HttpsLink implements Link {
@@ -53,9 +55,9 @@ export class HttpsLink implements Link {
 
   async open(wanted: Endpoint, waitMs: number): Promise<Ended> {
     this.close();
-    const endpoint = { ...wanted, ...this.#options.instead };
-    if (endpoint.binding !== "ESipa HTTPS") return failed("unsupported", `${endpoint.binding} is not available here`);
-    if (plain(this.#resolved(endpoint)) && this.#options.lab !== true) return failed("trust", `${this.#resolved(endpoint)} without TLS is for the laboratory only`);
+    const endpoint = wanted.peer === "eIM" ? { ...wanted, ...this.#options.instead } : { ...wanted, address: wanted.address.toLowerCase() };
+    const refused = this.#refuses(endpoint);
+    if (refused !== undefined) return refused;
     this.#endpoint = endpoint;
     const socket = await within(this.#connect(endpoint), waitMs, `no connection to ${endpoint.address}`, (late) => isFailed(late) || late.destroy());
     if (isFailed(socket)) return socket;
@@ -66,9 +68,11 @@ export class HttpsLink implements Link {
 
   send(piece: Uint8Array, how: SendHow): Ended {
     if (this.#agent === undefined) return failed("link", "there is no connection");
-    if (how.fn !== 0) return failed("unsupported", `function ${how.fn} is not ESipa ASN.1`);
-    this.#request = how.first ? [piece] : [...this.#request, piece];
-    if (how.last) this.#answer = this.#exchange(concat(...this.#request));
+    const path = this.#path(how.fn);
+    if (path === undefined) return failed("unsupported", `function ${how.fn} is not in ${this.#endpoint?.binding}`);
+    if (how.first) this.#request = [];
+    this.#request.push(piece);
+    if (how.last) this.#answer = this.#exchange(path, concat(...this.#request));
     return undefined;
   }
 
@@ -102,12 +106,38 @@ export class HttpsLink implements Link {
     return failure;
   }
 
+  /** What can be said before any socket is opened. */
+  #refuses(endpoint: Endpoint): Ended {
+    const { binding, peer, trust } = endpoint;
+    if (binding === "ESipa CoAPS") return failed("unsupported", `${binding} is not available here`);
+    if ((binding === "ES9+ HTTPS") !== (peer !== "eIM")) return failed("unsupported", `${binding} towards an ${peer} is not available here`);
+    const at = this.#resolved(endpoint);
+    if (plain(at) && this.#options.lab !== true) return failed("trust", `${at} without TLS is for the laboratory only`);
+    try {
+      target(endpoint.address);
+      target(at);
+      if (trust !== undefined) readAnchor(trust);
+    } catch (cause) {
+      if (cause instanceof RangeError) return failed("name", cause.message);
+      if (cause instanceof TlvError) return failed("trust", `trustedPublicKeyDataTls: ${cause.message}`);
+      throw cause;
+    }
+    return peer === "eIM" || this.#options.rspTrust !== undefined || plain(at) || this.#options.lab === true ? undefined : failed("trust", `there is no CI or CA by which an ${peer} could be trusted`);
+  }
+
+  /** Path of the agent's function in the binding that was opened. */
+  #path(fn: number): string | undefined {
+    if (this.#endpoint?.binding === "ES9+ HTTPS") return es9pPath(fn);
+    return fn === 0 ? ESIPA_PATH : undefined;
+  }
+
   #begin(message: IncomingMessage): void {
     this.#message = message;
     const length = message.headers["content-length"];
     this.#left = message.statusCode === 204 ? 0 : length === undefined ? Infinity : Number(length);
     const type = message.headers["content-type"];
-    if (this.#left !== 0 && type?.split(";")[0]?.trim() !== ESIPA_CONTENT_TYPE) this.#options.note?.(`the answer's Content-Type is ${type ?? "absent"}, expected ${ESIPA_CONTENT_TYPE}`);
+    const expected = this.#endpoint?.binding === "ES9+ HTTPS" ? ES9P_CONTENT_TYPE : ESIPA_CONTENT_TYPE;
+    if (this.#left !== 0 && type?.split(";")[0]?.trim() !== expected) this.#options.note?.(`the answer's Content-Type is ${type ?? "absent"}, expected ${expected}`);
   }
 
   /** Lets Node see the end of the message, so that the connection is free for the next one. */
@@ -134,23 +164,27 @@ export class HttpsLink implements Link {
     return agent;
   }
 
-  async #exchange(body: Uint8Array): Promise<IncomingMessage | Failed> {
-    const first = await this.#once(body);
-    // A kept connection may close while the request is on its way: the request is sent again, once. ESipa takes a message twice.
+  async #exchange(path: string, body: Uint8Array): Promise<IncomingMessage | Failed> {
+    const first = await this.#once(path, body);
+    // A kept connection may close while the request is on its way: the request is sent again, once. ESipa takes a message twice; an SM-DP+ that
+    // has seen the first one refuses the second by its session or answers the same, so that nothing is worse than with a lost answer.
     const kept = first.request.socket !== null && this.#served.has(first.request.socket);
     if (isFailed(first.answer) && kept && first.answer.failure === "link" && this.#agent !== undefined) {
       this.#options.note?.(`${this.#endpoint?.address} closed the connection: sending again`);
-      return (await this.#once(body)).answer;
+      return (await this.#once(path, body)).answer;
     }
     return first.answer;
   }
 
-  #once(body: Uint8Array): Promise<{ request: ClientRequest; answer: IncomingMessage | Failed }> {
-    const { address } = this.#endpoint as Endpoint;
+  #once(path: string, body: Uint8Array): Promise<{ request: ClientRequest; answer: IncomingMessage | Failed }> {
+    const { address, binding } = this.#endpoint as Endpoint;
     const { host, port } = target(address);
-    const headers = { ...requestHeaders(address.replace(/^https?:\/\//, ""), body.length, this.#options.identity), connection: "keep-alive" };
+    const { identity } = this.#options;
+    const name = address.replace(/^https?:\/\//, "");
+    const fields = binding === "ES9+ HTTPS" ? es9pHeaders(name, body.length, identity?.userAgent) : requestHeaders(name, body.length, identity);
+    const headers = { ...fields, connection: "keep-alive" };
     return new Promise((resolve) => {
-      const request = httpRequest({ agent: this.#agent, host, port, method: "POST", path: ESIPA_PATH, headers });
+      const request = httpRequest({ agent: this.#agent, host, port, method: "POST", path, headers });
       request.once("response", (answer) => {
         this.#served.add(answer.socket);
         resolve({ request, answer });
@@ -164,14 +198,13 @@ export class HttpsLink implements Link {
     const { host } = target(endpoint.address);
     const at = target(this.#resolved(endpoint));
     if (plain(this.#resolved(endpoint))) return reach(connectTcp({ host: at.host, port: at.port }), "connect");
-    const anchors = this.#anchors(endpoint);
     const socket = connectTls({
       host: at.host, port: at.port, minVersion: "TLSv1.2", rejectUnauthorized: false, ALPNProtocols: ["http/1.1"],
       ...(isIP(host) === 0 ? { servername: host } : {}),
     });
     const reached = await reach(socket, "secureConnect");
     if (isFailed(reached)) return reached;
-    const reason = this.#distrust(socket, anchors, host);
+    const reason = this.#whyNot(socket, endpoint, host);
     if (reason === undefined) return socket;
     socket.destroy();
     return failed("trust", reason);
@@ -181,18 +214,28 @@ export class HttpsLink implements Link {
     return this.#options.resolve?.(endpoint.address) ?? endpoint.address;
   }
 
-  #anchors(endpoint: Endpoint): Anchor[] | undefined {
-    if (endpoint.trust !== undefined) return [readAnchor(endpoint.trust)];
-    return this.#options.caStore?.map((der) => ({ kind: "certificate", der }) as const);
+  /** A certificate that nobody can read, on either side, vouches for nothing. */
+  #whyNot(socket: TLSSocket, endpoint: Endpoint, host: string): string | undefined {
+    try {
+      return this.#distrust(socket, endpoint, host);
+    } catch (error) {
+      return `the certificates can't be compared: ${(error as Error).message}`;
+    }
   }
 
-  #distrust(socket: TLSSocket, anchors: Anchor[] | undefined, host: string): string | undefined {
-    if (anchors === undefined) {
-      if (socket.authorized || this.#options.lab === true) return undefined;
-      return `the system's store does not vouch for ${host}: ${String(socket.authorizationError)}`;
-    }
+  #distrust(socket: TLSSocket, { peer, trust }: Endpoint, host: string): string | undefined {
+    const { caStore, rspTrust } = this.#options;
     const date = this.#options.date === undefined ? new Date() : this.#options.date;
-    return distrust({ anchors, chain: peerChain(socket), host, ...(date === null ? {} : { now: date }) });
+    const check = { chain: peerChain(socket), host, ...(date === null ? {} : { now: date }) };
+    if (peer !== "eIM") return rspTrust === undefined || rspTrust === "system" ? this.#bySystem(socket, host, rspTrust === "system") : distrustRsp({ ...check, peer, roots: rspTrust });
+    const anchors: Anchor[] | undefined = trust !== undefined ? [readAnchor(trust)] : caStore?.map((der) => ({ kind: "certificate", der }));
+    return anchors === undefined ? this.#bySystem(socket, host, false) : distrust({ ...check, anchors });
+  }
+
+  /** By the system's store; in the laboratory anybody is trusted, unless the store was `asked` for. */
+  #bySystem(socket: TLSSocket, host: string, asked: boolean): string | undefined {
+    if (socket.authorized || (this.#options.lab === true && !asked)) return undefined;
+    return `the system's store does not vouch for ${host}: ${String(socket.authorizationError)}`;
   }
 }
 
@@ -202,67 +245,4 @@ function plain(address: string): boolean {
 
 function target(address: string): { host: string; port: number } {
   return splitAddress(address.replace(/^https?:\/\//, "").replace(/\/$/, ""), plain(address) ? 80 : 443);
-}
-
-/** What the server sent, its own certificate first. */
-function peerChain(socket: TLSSocket): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  for (let at = socket.getPeerX509Certificate(); at !== undefined && chain.length < 10; at = at.issuerCertificate) {
-    const der = new Uint8Array(at.raw);
-    if (chain.some((seen) => Buffer.compare(seen, der) === 0)) break;
-    chain.push(der);
-  }
-  return chain;
-}
-
-function reach<S extends Socket>(socket: S, event: "connect" | "secureConnect"): Promise<S | Failed> {
-  socket.setNoDelay(true);
-  return new Promise((resolve) => {
-    socket.once(event, () => resolve(socket));
-    // Stays for the socket's life: an idle connection that breaks is found by the next request.
-    socket.on("error", (error) => resolve(whyFailed(error)));
-  });
-}
-
-/** The failure behind an error of Node's sockets. */
-function whyFailed(error: Error): Failed {
-  if (error instanceof LinkFailure) return error.failed;
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  const text = error.message || code || String(error);
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN" || code === "ENODATA") return failed("name", text);
-  if (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO") return failed("trust", text);
-  return failed("link", text);
-}
-
-/** The next octets of a body, at most `max`; none at its end. Reads no further, so that the sender is held back. */
-function nextPiece(message: IncomingMessage, max: number): Promise<Uint8Array | Failed> {
-  return new Promise((resolve) => {
-    const end = (result: Uint8Array | Failed): void => {
-      message.off("readable", look).off("end", atEnd).off("close", atClose).off("error", atError);
-      resolve(result);
-    };
-    const look = (): void => {
-      const piece = message.readableLength > 0 ? (message.read(Math.min(max, message.readableLength)) as Buffer | null) : null;
-      if (piece !== null) end(Uint8Array.from(piece));
-      else if (message.readableLength === 0 && !message.readableEnded) message.read(0);
-    };
-    const atEnd = (): void => end(new Uint8Array(0));
-    const atClose = (): void => end(message.complete ? new Uint8Array(0) : failed("link", "the connection was closed within the answer"));
-    const atError = (error: Error): void => end(whyFailed(error));
-    if (message.readableEnded) return end(new Uint8Array(0));
-    if (message.destroyed) return atClose();
-    message.on("readable", look).on("end", atEnd).on("close", atClose).on("error", atError);
-    look();
-  });
-}
-
-async function within<T>(work: Promise<T>, ms: number, what: string, late?: (result: T) => void): Promise<T | Failed> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<Failed>((resolve) => {
-    timer = setTimeout(() => resolve(failed("timeout", `${what} within ${ms} ms`)), ms);
-  });
-  const first = await Promise.race([work, timeout]);
-  clearTimeout(timer);
-  if (late !== undefined && isFailed(first) && first.failure === "timeout") void work.then(late);
-  return first;
 }

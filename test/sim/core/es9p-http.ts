@@ -3,6 +3,9 @@
  */
 import { splitAddress } from "./esipa-http.js";
 
+/** Without its parameters: what an answer has, and a request. */
+export const ES9P_CONTENT_TYPE = "application/json";
+
 /** By the agent's number of the function (host/README.md, LinkSend). */
 export const ES9P_FUNCTIONS: Readonly<Record<number, string>> = {
   1: "initiateAuthentication", 2: "authenticateClient", 3: "getBoundProfilePackage", 4: "handleNotification", 5: "cancelSession",
@@ -21,7 +24,7 @@ export function es9pHeaders(address: string, length: number, userAgent = "gsma-r
     host: port === 443 ? host : address,
     "user-agent": userAgent,
     "x-admin-protocol": "gsma/rsp/v2.5.0",
-    "content-type": "application/json;charset=UTF-8",
+    "content-type": `${ES9P_CONTENT_TYPE};charset=UTF-8`,
     "content-length": String(length),
   };
 }

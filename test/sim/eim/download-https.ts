@@ -9,6 +9,8 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { concat } from "../core/bytes.js";
 import { failed, isFailed, type Failed } from "../core/doors.js";
 import { splitAddress } from "../core/esipa-http.js";
+import { fieldsOf } from "../core/https-server.js";
+import { peerChain, reach, whyFailed } from "../core/tls-client.js";
 import { distrust } from "../pki/trust.js";
 import { ES9P_ANSWER_LIMIT, ES9P_TIMEOUT_MS, type Es9p, type HttpRequest, type HttpResponse } from "./download-es9p.js";
 
@@ -50,13 +52,8 @@ async function connect(address: string, options: HttpsEs9pOptions): Promise<TLSS
     return failed("name", (cause as Error).message);
   }
   const socket = connectTls({ ...at, minVersion: "TLSv1.2", rejectUnauthorized: false, ALPNProtocols: ["http/1.1"], ...(isIP(name.host) === 0 && { servername: name.host }) });
-  const problem = await new Promise<Failed | undefined>((resolve) => {
-    socket.once("secureConnect", () => resolve(undefined));
-    // Stays for the socket's life: what breaks later is found by the exchange.
-    socket.on("error", (error) => resolve(whyFailed(error)));
-    socket.once("close", () => resolve(failed("link", "the connection was closed")));
-  });
-  if (problem !== undefined) return problem;
+  const reached = await reach(socket, "secureConnect");
+  if (isFailed(reached)) return reached;
   const reason = untrusted(socket, name.host, options.trust);
   if (reason === undefined) return socket;
   socket.destroy();
@@ -66,17 +63,6 @@ async function connect(address: string, options: HttpsEs9pOptions): Promise<TLSS
 function untrusted(socket: TLSSocket, host: string, trust: readonly Uint8Array[] | undefined): string | undefined {
   if (trust === undefined) return socket.authorized ? undefined : `the system's store does not vouch for ${host}: ${String(socket.authorizationError)}`;
   return distrust({ anchors: trust.map((der) => ({ kind: "certificate", der })), chain: peerChain(socket), host, now: new Date() });
-}
-
-/** What the server sent, its own certificate first. */
-function peerChain(socket: TLSSocket): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  for (let at = socket.getPeerX509Certificate(); at !== undefined && chain.length < 10; at = at.issuerCertificate) {
-    const der = new Uint8Array(at.raw);
-    if (chain.some((seen) => Buffer.compare(seen, der) === 0)) break;
-    chain.push(der);
-  }
-  return chain;
 }
 
 function exchange(socket: Socket, address: string, { method, path, headers, body }: HttpRequest): Promise<HttpResponse | Failed> {
@@ -100,18 +86,6 @@ function readAnswer(answer: IncomingMessage, resolve: (result: HttpResponse | Fa
   answer.on("end", () => resolve({ status: answer.statusCode ?? 0, headers: fieldsOf(answer), body: concat(...chunks) }));
   answer.on("error", (error) => resolve(whyFailed(error)));
   answer.on("close", () => resolve(failed("link", "the answer broke off")));
-}
-
-function fieldsOf(answer: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value ?? ""]));
-}
-
-function whyFailed(error: Error): Failed {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  const text = error.message || code || String(error);
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN" || code === "ENODATA") return failed("name", text);
-  if (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO") return failed("trust", text);
-  return failed("link", text);
 }
 
 async function within<T>(ms: number, work: (abort: AbortSignal) => Promise<T>): Promise<T | Failed> {

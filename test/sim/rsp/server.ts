@@ -1,39 +1,9 @@
-/**
- * An SM-DP+ or SM-DS on real sockets: HTTPS (TLS 1.2 and up), or plain HTTP for a laboratory; HTTP/1.1 with keep-alive (sgp32-transport 6).
- * Carries out what an answer orders (delay, silence, dropping, breaking off). All decisions are the server's.
- */
-import { createPrivateKey } from "node:crypto";
-import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import { concat } from "../core/bytes.js";
-import type { Identity } from "../pki/pki.js";
+/** An SM-DP+ or SM-DS on real sockets: ES9+ or ES11 over HTTPS, or plain HTTP for a laboratory (sgp32-transport 6). */
+import { serveHttp, type RunningServer, type ServerOptions } from "../core/https-server.js";
 import { BODY_LIMIT } from "./binding.js";
 import type { HttpRequest, HttpResponse } from "./message.js";
 
-export interface ServerOptions {
-  /** Default 127.0.0.1. */
-  readonly host?: string;
-  /** Default 0: any free port. */
-  readonly port?: number;
-  /** Key and certificate of the TLS server, P-256; absent: plain HTTP. */
-  readonly tls?: Identity;
-  /** Close the connection after each answer. */
-  readonly connectionClose?: boolean;
-  /** Transfer-Encoding: chunked in place of Content-Length. */
-  readonly chunked?: boolean;
-  /** Called after each exchange that the server has seen. */
-  readonly onExchange?: () => void;
-}
-
-export interface RunningServer {
-  readonly host: string;
-  readonly port: number;
-  /** "https://127.0.0.1:8443" */
-  readonly url: string;
-  /** Closes all connections and the listener. */
-  close(): Promise<void>;
-}
+export type { RunningServer, ServerOptions } from "../core/https-server.js";
 
 /** Whoever answers HTTP requests as plain data. */
 export interface Handler {
@@ -42,93 +12,5 @@ export interface Handler {
 
 /** Serves `handler`. Rejects when the address can't be listened on. */
 export function serve(handler: Handler, options: ServerOptions = {}): Promise<RunningServer> {
-  const listener: RequestListener = (incoming, outgoing) => {
-    readBody(incoming).then(
-      (body) => {
-        const response = handler.handle(requestOf(incoming, body));
-        options.onExchange?.();
-        reply(outgoing, response, options);
-      },
-      // The peer went away in the middle of its request: there is nobody to answer.
-      () => outgoing.destroy(),
-    );
-  };
-  const { tls } = options;
-  const server = tls === undefined ? createHttpServer(listener) : createHttpsServer({ ...pem(tls), minVersion: "TLSv1.2" }, listener);
-  return start(server, options.host ?? "127.0.0.1", options.port ?? 0, tls === undefined ? "http" : "https");
-}
-
-function start(server: Server, host: string, port: number, scheme: string): Promise<RunningServer> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      const at = (server.address() as AddressInfo).port;
-      resolve({ host, port: at, url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${at}`, close: () => stop(server) });
-    });
-  });
-}
-
-/** A body of at most BODY_LIMIT octets; of a longer one, one octet more, so that whoever judges it sees that it is too long. */
-function readBody(incoming: IncomingMessage): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    incoming.on("data", (chunk: Uint8Array) => {
-      if (length <= BODY_LIMIT) chunks.push(chunk);
-      length += chunk.length;
-      if (length > BODY_LIMIT) resolve(concat(...chunks).subarray(0, BODY_LIMIT + 1));
-    });
-    incoming.on("end", () => resolve(concat(...chunks)));
-    incoming.on("error", reject);
-    incoming.on("close", () => reject(new Error("the request broke off")));
-  });
-}
-
-function requestOf(incoming: IncomingMessage, body: Uint8Array): HttpRequest {
-  const headers = Object.entries(incoming.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value ?? ""]);
-  return { method: incoming.method ?? "", path: incoming.url ?? "", headers: Object.fromEntries(headers) as Record<string, string>, body };
-}
-
-function reply(outgoing: ServerResponse, response: HttpResponse, options: ServerOptions): void {
-  if (response.silent === true) return;
-  if (response.drop === true) {
-    outgoing.socket?.destroy();
-    return;
-  }
-  if (response.delayMs === undefined) return send(outgoing, response, options);
-  const timer = setTimeout(() => send(outgoing, response, options), response.delayMs);
-  outgoing.once("close", () => clearTimeout(timer));
-}
-
-function send(outgoing: ServerResponse, { status, headers, body, truncateTo }: HttpResponse, options: ServerOptions): void {
-  const bodyless = status === 204;
-  const framing: Record<string, string> = bodyless || options.chunked === true ? {} : { "content-length": String(body.length) };
-  // A body that was not read to its end can't be followed by another request.
-  if (options.connectionClose === true || status === 413) framing.connection = "close";
-  outgoing.writeHead(status, { ...headers, ...framing });
-  if (truncateTo !== undefined) {
-    outgoing.write(body.subarray(0, truncateTo), () => outgoing.socket?.destroy());
-    return;
-  }
-  if (bodyless) return void outgoing.end();
-  const half = body.length >> 1;
-  if (options.chunked === true && half > 0) outgoing.write(body.subarray(0, half));
-  outgoing.end(options.chunked === true ? body.subarray(half) : body);
-}
-
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
-}
-
-function pem(tls: Identity): { key: string; cert: string } {
-  const base64url = (octets: Uint8Array): string => Buffer.from(octets).toString("base64url");
-  const { privateKey, publicKey } = tls.key;
-  const jwk = { kty: "EC", crv: "P-256", d: base64url(privateKey), x: base64url(publicKey.subarray(1, 33)), y: base64url(publicKey.subarray(33)) };
-  const key = createPrivateKey({ key: jwk, format: "jwk" }).export({ format: "pem", type: "pkcs8" }) as string;
-  const lines = Buffer.from(tls.certificate).toString("base64").match(/.{1,64}/g) ?? [];
-  return { key, cert: `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n` };
+  return serveHttp((request) => handler.handle(request), BODY_LIMIT, options);
 }

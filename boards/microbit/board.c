@@ -1,0 +1,195 @@
+/*
+ * BBC micro:bit (nRF51822): time, entropy, watchdog, flash, the one UART (the modem's). Sections of the nRF51 Series Reference Manual 3.0.
+ *
+ *   P0.24 TXD   P0.25 RXD   P0.20 RTS   P0.19 CTS   to the modem
+ */
+#include "board.h"
+
+#include <string.h>
+
+#include "ipa/err.h"
+#include "nrf51.h"
+
+#define READY_BOUND 1000000u
+#define PAGE 1024u
+#define JOURNAL 0x20000u
+#define JOURNAL_PAGES 16u
+#define RING 128u  /* a power of two; RAM of that size: RTS holds the modem while it is full */
+
+static volatile uint32_t milliseconds;
+
+/* ---- time: TIMER0 at 1 MHz, an interrupt each 10 ms, since a Cortex-M0 of nRF51 has no SysTick (18) ---- */
+
+#define TICK_MS 10u
+
+void timer0_handler(void) {
+    TIMER_EVENT_COMPARE1 = 0;
+    milliseconds += TICK_MS;
+}
+
+uint32_t board_now_ms(void *ctx) {
+    (void)ctx;
+    return milliseconds;
+}
+
+static void timer_init(void) {
+    TIMER_BITMODE = 0;  /* 16 bits */
+    TIMER_PRESCALER = 4;
+    TIMER_CC1 = TICK_MS * 1000u;
+    TIMER_SHORTS = 1u << 1;
+    TIMER_INTENSET = 1u << 17;
+    TIMER_CLEAR = 1;
+    TIMER_START = 1;
+    NVIC_ISER = 1u << IRQ_TIMER0;
+}
+
+void board_sleep(uint32_t ms) {
+    if (ms != 0) __asm volatile("wfi");
+}
+
+/* ---- entropy: thermal noise with bias correction, 21 ---- */
+
+int board_entropy(void *ctx, uint8_t *p, size_t len) {
+    int err = 0;
+    (void)ctx;
+    RNG_CONFIG = 1;
+    RNG_START = 1;
+    while (len-- != 0 && err == 0) {
+        uint32_t n = READY_BOUND;
+        RNG_EVENT_VALRDY = 0;
+        while (RNG_EVENT_VALRDY == 0 && --n != 0) {
+        }
+        if (n == 0) err = IPA_ERR_ENTROPY;
+        *p++ = (uint8_t)RNG_VALUE;
+    }
+    RNG_STOP = 1;
+    return err;
+}
+
+/* ---- watchdog: 30 s, goes on in sleep, 22 ---- */
+
+void board_watchdog(void *ctx) {
+    static uint8_t started;
+    (void)ctx;
+    if (!started) {
+        WDT_CRV = 30u * 32768u;
+        WDT_RREN = 1;
+        WDT_CONFIG = 1;
+        WDT_START = 1;
+        started = 1;
+    }
+    WDT_RR0 = 0x6E524635u;
+}
+
+/* ---- journal in flash: NVMC, 6.1; the core stalls 21 ms for an erase ---- */
+
+volatile uint32_t board_flash_writes;
+
+static int nvmc(uint32_t mode) {
+    uint32_t n = READY_BOUND;
+    while (NVMC_READY == 0 && --n != 0) {
+    }
+    NVMC_CONFIG = mode;
+    return n == 0 ? IPA_ERR_STORE : 0;
+}
+
+static int flash_read(void *ctx, uint32_t block, uint32_t off, void *p, size_t len) {
+    (void)ctx;
+    memcpy(p, (const void *)(JOURNAL + block * PAGE + off), len);
+    return 0;
+}
+
+static int flash_prog(void *ctx, uint32_t block, uint32_t off, const void *p, size_t len) {
+    volatile uint32_t *to = (volatile uint32_t *)(JOURNAL + block * PAGE + off);
+    (void)ctx;
+    for (size_t i = 0; i < len / 4; i++) {
+        uint32_t word;
+        int err;
+        memcpy(&word, (const uint8_t *)p + 4 * i, 4);
+        err = nvmc(1);
+        board_flash_writes++;
+        to[i] = word;
+        if (err == 0) err = nvmc(0);
+        if (err != 0 || to[i] != word) return IPA_ERR_STORE;
+    }
+    return 0;
+}
+
+static int flash_erase(void *ctx, uint32_t block) {
+    int err = nvmc(2);
+    (void)ctx;
+    board_flash_writes++;
+    NVMC_ERASEPAGE = JOURNAL + block * PAGE;
+    if (err == 0) err = nvmc(0);
+    return err;
+}
+
+const struct ipa_store board_journal = {flash_read, flash_prog, flash_erase, 0, 0, 4, PAGE, JOURNAL_PAGES, 0xFF};
+
+/* ---- UART, 29: six octets of hardware FIFO, then the ring, then RTS ---- */
+
+static volatile uint16_t head, tail;
+static uint8_t ring[RING];
+static volatile uint8_t sending;
+
+static void take_octets(void) {
+    while ((uint16_t)(head - tail) < RING && UART_EVENT_RXDRDY != 0) {
+        UART_EVENT_RXDRDY = 0;
+        ring[head++ & (RING - 1u)] = (uint8_t)UART_RXD;
+    }
+}
+
+void uart_handler(void) {
+    take_octets();
+    if (UART_EVENT_RXDRDY != 0) REG(UART_BASE + 0x308u) = UART_RXDRDY_BIT; /* full: the FIFO fills, and RTS stops the modem */
+    if (UART_EVENT_ERROR != 0) {
+        UART_EVENT_ERROR = 0;
+        UART_ERRORSRC = UART_ERRORSRC;
+    }
+    if (UART_EVENT_TXDRDY != 0) {
+        UART_EVENT_TXDRDY = 0;
+        sending = 0;
+    }
+}
+
+static size_t uart_read(void *ctx, uint8_t *p, size_t cap) {
+    size_t n = 0;
+    (void)ctx;
+    while (n < cap && (uint16_t)(head - tail) != 0) p[n++] = ring[tail++ & (RING - 1u)];
+    if (n != 0) UART_INTENSET = UART_RXDRDY_BIT;
+    return n;
+}
+
+static size_t uart_write(void *ctx, const uint8_t *p, size_t len) {
+    (void)ctx;
+    if (len == 0 || sending) return 0;
+    sending = 1;
+    UART_TXD = *p;
+    return 1;
+}
+
+const struct ipa_uart modem_uart = {uart_read, uart_write, 0, 0};
+
+static void uart_init(void) {
+    UART_PSELTXD = 24;
+    UART_PSELRXD = 25;
+    UART_PSELRTS = 20;
+    UART_PSELCTS = 19;
+    UART_BAUDRATE = 0x01D7E000u; /* 115200 */
+    UART_CONFIG = 1;             /* flow control */
+    UART_ENABLE = 4;
+    UART_INTENSET = UART_RXDRDY_BIT | UART_TXDRDY_BIT | UART_ERROR_BIT;
+    UART_STARTRX = 1;
+    UART_STARTTX = 1;
+    NVIC_ISER = 1u << IRQ_UART;
+}
+
+void board_init(void) {
+    /* The crystal: the RC oscillator's 1.5 % is too much for a UART at the edge of its range. (13.1) */
+    CLOCK_EVENT_HFCLKSTARTED = 0;
+    CLOCK_HFCLKSTART = 1;
+    for (uint32_t n = READY_BOUND; CLOCK_EVENT_HFCLKSTARTED == 0 && n != 0; n--) {
+    }
+    timer_init();
+    uart_init();
+}
