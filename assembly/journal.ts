@@ -1,13 +1,13 @@
 /**
  * What must survive a power cut (procedures 28), as records that the host stores. Little-endian.
  *
- *   Package       u32 hash of eimId, u32 counter, u32 flags   written before the eUICC executes it, removed when the eIM has the result
+ *   Package       u32 hash of eimId, u32 counter, u32 flags, with the restarts above bit 8      written before the eUICC executes it, removed when the eIM has the result
  *   Endpoint      u32 hash of eimId, u8 binding, payload of LinkOpen      of an eIM that may delete itself
  *   StateChanges  see eims.ts
  *   Download      u32 hash of eimId, u8 length + 16 transactionId (RSP), u8 length + 16 eimTransactionId, u8 direct
  *   Parked        u32 sequence number, u32 level              notifications that the eIM refused
  *
- * The rollback watch needs no record of its own: the package's record and the EPR on the eUICC tell all.
+ * The rollback watch needs no record of its own: the package's record and the EPR on the eUICC tell all. Restarts during the watch are counted.
  */
 import { StoreKey } from "./abi";
 import { storeWrite } from "./mailbox";
@@ -20,6 +20,9 @@ export const enum PackageFlag {
   Switches = 4, // an enable or a disable
   DeletesEim = 8,
 }
+
+/** Bits of the flags from here on: how often the device started anew during the rollback watch. */
+export const RESTARTS: u32 = 8;
 
 export const PARKED_MAX: u32 = 8;
 

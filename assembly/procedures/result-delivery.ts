@@ -14,7 +14,7 @@ import { answerCode, answerIs, askList, askRemove, findEpr, Query, RESPONSE_ROOM
 import { nextAcknowledgement, readAcknowledgements, writeProvideHead, writeRefusal } from "../esipa";
 import { clearSegments, setSegment } from "../segments";
 import { call, leave, Must, next, Proc } from "../flow";
-import { PackageFlag, removeEndpoint, removePackage } from "../journal";
+import { PackageFlag, removeEndpoint, removePackage, RESTARTS, writePackage } from "../journal";
 import { report, storeWrite } from "../mailbox";
 import { R, S, T, WORK_BODY, WORK_END } from "../memory";
 import { Status } from "../status";
@@ -179,9 +179,12 @@ export function leftovers(at: u32, r: i32): void {
     case 5:
       if (S.journalFlags & PackageFlag.Rollback && R.resultFlags & ResultFlag.Switched) {
         // the profile was changed and its result is not delivered yet
+        // A device that restarts again and again must roll back as well: from its third restart on, each watch is half as long.
+        const restarts = S.journalFlags >> RESTARTS;
         S.watch = 1;
-        S.watchUntil = R.seconds + S.watchTime;
-        return next(3);
+        S.watchUntil = R.seconds + (restarts > 2 ? S.watchTime >> (restarts - 2) : S.watchTime);
+        if (restarts < 32) S.journalFlags += 1 << RESTARTS;
+        return writePackage(3);
       }
       return removePackage(3);
     case 3: {
