@@ -22,7 +22,7 @@ import { isExecuted, setBase64, setText, Slot, slotAt, slotLen, takeTransactionI
 import { removeDownload, writeDownload } from "../journal";
 import { op, plainOp, report, storeWrite } from "../mailbox";
 import {
-  ACTIVATION_CODE, CONFIRMATION_CODE, ERROR_RESPONSE, ERROR_RESPONSE_SIZE, PAYLOAD, R, RSP_TEXT, RSP_TRANSACTION_ID, S, T, TRANSACTION_ID, W, WORK, WORK_BODY, WORK_END,
+  ACTIVATION_CODE, CONFIRMATION_CODE, E, ERROR_RESPONSE, ERROR_RESPONSE_SIZE, PAYLOAD, R, RSP_TEXT, RSP_TRANSACTION_ID, S, T, TRANSACTION_ID, W, WORK, WORK_BODY, WORK_END,
 } from "../memory";
 import { firstBits, isAuthorised, Ppr } from "../policy";
 import { clearSegments, segmentsSize, setSegment } from "../segments";
@@ -161,9 +161,11 @@ export function download(at: u32, r: i32): void {
     case 37:
       return prepare();
     case 38: // SHA-256 of the code: hashed once more, with the transactionId behind it
+      if (E.length != 32) return endWithout(REASON_UNDEFINED);
       memory.copy(PAYLOAD + 32, RSP_TRANSACTION_ID, S.rspIdLen);
       return op(39 | Must, Op.Hash, 0, 32 + S.rspIdLen, 0);
     case 39:
+      if (E.length != 32) return endWithout(REASON_UNDEFINED);
       writeTo(R.fill, R.fill + 34);
       writeTlv(Tag.OctetString, PAYLOAD, 32);
       setSegment(3, Query.None, <u32>R.fill, 34);

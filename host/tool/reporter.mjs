@@ -39,7 +39,7 @@ export default async function* reporter(source) {
 
 /** Adds up "120 cuts" and the like. */
 function count(tried, message) {
-  const [, n, what] = /^(\d+) (cuts|cases)\b/.exec(message) ?? [];
+  const [, n, what] = /^(\d+) (cuts|cases|splits|truncations)\b/.exec(message) ?? [];
   if (what !== undefined) tried[what] = (tried[what] ?? 0) + Number(n);
 }
 

@@ -59,7 +59,7 @@ export class Case {
     const scene = this.rng.pick(this.material.scenes);
     const kind = this.rng.int(20);
     if (kind < 8) this.#cardMessage(scene);
-    else if (kind < 13 && scene.requests.length > 0) this.#eimMessage(scene);
+    else if (kind < 13 && scene.requests.length > 0) this.#serverMessage(scene);
     else if (kind < 17) this.#event(scene);
     else if (kind < 18) this.#start(scene);
     else if (kind < 19) this.#illFormed(scene);
@@ -94,9 +94,9 @@ export class Case {
     this.#on(step.op as OpMessage, peers);
   }
 
-  #eimMessage(scene: Scene): void {
+  #serverMessage(scene: Scene): void {
     const at = this.rng.pick(scene.requests);
-    const { step, peers } = this.#begin(scene, at, "eIM message");
+    const { step, peers } = this.#begin(scene, at, "server message");
     const heard = scene.script.eim.find((item) => item.at === at)?.answer as Reply;
     peers.nextReply = {
       code: this.rng.int(6) === 0 ? this.rng.pick(NUMBERS) : heard.code,
@@ -244,7 +244,7 @@ export class Case {
     if (checkFirst) this.#check(first);
     let op = this.#rest(first, peers);
     this.#polled = false;
-        op = this.#expectOp(this.#step({ kind: Event.Wake, arg0: WakeReason.Poll }));
+    op = this.#expectOp(this.#step({ kind: Event.Wake, arg0: WakeReason.Poll }));
     this.#check(op);
     this.#rest(op, peers);
     if (this.#polled) this.#counts.polls++;

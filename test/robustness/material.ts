@@ -1,7 +1,8 @@
 /** What the mutations begin from: the recordings, their messages put together, and every payload in them. */
 import { Agent } from "../sim/agent/agent.js";
 import { RawAgent } from "./raw-agent.js";
-import { record, type Recording } from "./recordings.js";
+import { DOWNLOADS } from "./download-runs.js";
+import { POLLS, record, type Recording } from "./recordings.js";
 import { endsCommand, scriptOf, type Script } from "./understudy.js";
 
 /** A recording with the places where whole messages begin. */
@@ -9,7 +10,7 @@ export interface Scene extends Recording {
   readonly script: Script;
   /** Events that answer an ES10 command, by its tag. */
   readonly commands: readonly (readonly number[])[];
-  /** Events behind which an answer of the eIM is received. */
+  /** Events behind which an answer of the eIM, an SM-DP+ or an SM-DS is received. */
   readonly requests: readonly number[];
 }
 
@@ -20,8 +21,12 @@ export interface Material {
   readonly starts: readonly Uint8Array[];
 }
 
-export async function prepare(wasm: Uint8Array): Promise<Material> {
-  const scenes = (await record(new Agent(wasm))).map(sceneOf);
+/** Runs that belong together, by name: each is mutated by itself. */
+export const SETS = { polls: POLLS, downloads: DOWNLOADS };
+export type SetName = keyof typeof SETS;
+
+export async function prepare(wasm: Uint8Array, set: SetName = "polls"): Promise<Material> {
+  const scenes = (await record(new Agent(wasm), SETS[set])).map(sceneOf);
   const events = scenes.flatMap((scene) => scene.steps).map((step) => ({ op: step.op, payload: step.event.payload ?? new Uint8Array(0) }));
   const payloads = [
     ...events.map((event) => event.payload).filter((payload) => payload.length > 2),

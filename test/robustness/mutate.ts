@@ -1,9 +1,10 @@
 /**
- * Seeded damage to messages: as BER-TLV where they are such (delete, empty, double, swap, retag, lie about lengths), as octets else.
+ * Seeded damage to messages: as BER-TLV where they are such (delete, empty, double, swap, retag, lie about lengths), as JSON (mutate-json.ts), as octets else.
  * The lengths around a change are made right or left wrong, by chance.
  */
 import { concat } from "../sim/core/bytes.js";
 import type { Rng } from "../sim/core/rng.js";
+import { mutateJson } from "./mutate-json.js";
 
 interface Node {
   tag: Uint8Array;
@@ -17,6 +18,7 @@ const TAGS = [0x02, 0x04, 0x05, 0x30, 0x5a, 0x5c, 0x80, 0x81, 0x82, 0x83, 0xa0, 
 const LIES = ["80", "81FF", "8200FF", "82FFFF", "83FFFFFF", "84FFFFFFFF", "8480000000", "84000000FF", "85", "FF", "7F", "00"];
 const NUMBERS = ["", "00", "7F", "80", "FF", "00FF", "7FFFFF", "FFFFFFFF", "00FFFFFFFF", "7FFFFFFF", "80000000", "0102030405060708", "00000000000000000001"];
 const DEEPEST = 8;
+const BRACE = 0x7b;
 
 /** One to three changes of `bytes`; `others` may stand in for it. */
 export function mutate(rng: Rng, bytes: Uint8Array, others: readonly Uint8Array[]): Uint8Array {
@@ -26,6 +28,8 @@ export function mutate(rng: Rng, bytes: Uint8Array, others: readonly Uint8Array[
 }
 
 function once(rng: Rng, bytes: Uint8Array, others: readonly Uint8Array[]): Uint8Array {
+  const json = bytes[0] === BRACE && rng.int(8) > 0 ? mutateJson(rng, bytes, (der) => once(rng, der, others)) : undefined;
+  if (json !== undefined) return json;
   const tree = rng.int(4) > 0 ? parse(bytes, 0) : undefined;
   if (tree !== undefined && tree.length > 0) {
     structural(rng, tree, others);

@@ -58,7 +58,8 @@ class Recorder implements AgentLike {
   }
 }
 
-interface Run {
+/** One run to record: a world, and what is played in it before it goes on to rest. */
+export interface Run {
   readonly name: string;
   readonly world?: WorldOptions;
   readonly play?: (world: World) => Promise<void> | void;
@@ -81,7 +82,8 @@ function provision(): Uint8Array {
   return tlv(0xbf57, tlv(0xa0, new World().eim.configurationData({ associationToken: "request" })));
 }
 
-const RUNS: readonly Run[] = [
+/** Polls and packages of all kinds. */
+export const POLLS: readonly Run[] = [
   { name: "nothing" },
   {
     name: "enable with rollback granted",
@@ -167,10 +169,10 @@ const RUNS: readonly Run[] = [
   },
 ];
 
-/** Records all runs; the same wasm gives the same recordings. */
-export async function record(agent: Agent): Promise<Recording[]> {
+/** Records the runs; the same wasm gives the same recordings. */
+export async function record(agent: Agent, runs: readonly Run[] = POLLS): Promise<Recording[]> {
   const recordings: Recording[] = [];
-  for (const run of RUNS) recordings.push(await recordOne(run, agent));
+  for (const run of runs) recordings.push(await recordOne(run, agent));
   return recordings;
 }
 

@@ -1,7 +1,8 @@
 /**
- * Stand-ins for card, eIM, store and modem behind a recording: cheap, without keys, and plausible whatever the agent asks.
+ * Stand-ins for card, eIM, SM-DP+, SM-DS, store and modem behind a recording: cheap, without keys, and plausible whatever the agent asks.
  * What was recorded is answered as it was recorded, in its order; anything else with the smallest valid answer.
  */
+import { createHash } from "node:crypto";
 import { Flag, Op, Status, WakeReason } from "../sim/agent/abi.js";
 import type { OpMessage } from "../sim/agent/agent.js";
 import { concat, fromHex, toHex } from "../sim/core/bytes.js";
@@ -39,15 +40,33 @@ export interface Script {
 
 const EMPTY = new Uint8Array(0);
 const LAST_BLOCK = 0x91;
-const HONEST: Readonly<Record<string, string>> = { BF30: "BF3003800100", BF2B: "BF2B02A000", BF28: "BF2802A000", BF2D: "BF2D02A000" };
+const HONEST: Readonly<Record<string, string>> = { BF30: "BF3003800100", BF2B: "BF2B02A000", BF28: "BF2802A000", BF2D: "BF2D02A000", BF41: "BF4103810105", BF5A: "BF5A03800101" };
 const ASSOCIATION = "BF57";
 /** Commands that change what the eUICC answers later. */
-const CHANGES = ["BF51", "BF30", "BF57", "BF58"];
+const CHANGES = ["BF51", "BF30", "BF57", "BF58", "BF36", "BF41", "BF5A"];
+/** Commands of a download's session: with another server's words in them they are answered as the recorded ones. */
+const SESSION = ["BF38", "BF21", "BF41"];
+const ENDS_EXCHANGE: readonly Op[] = [Op.LinkSend, Op.LinkOpen, Op.LinkClose, Op.Sleep];
+const HANDLE_NOTIFICATION = "ES9+ 4";
 const NO_PACKAGE = fromHex("BF4F03020101");
 const ACKNOWLEDGED_NOTHING = fromHex("BF5000");
 
 export function tagOf(message: Uint8Array): string {
   return toHex(message.subarray(0, 2));
+}
+
+/** ES10 command or request by its tag; a request of ES9+ in JSON has none, and is told by its function. */
+function requestTag(op: OpMessage, request: Uint8Array): string {
+  return op.aux === 0 ? tagOf(request) : `ES9+ ${op.aux}`;
+}
+
+/** A segment of the Bound Profile Package behind the first one. */
+function isSegment(tag: string): boolean {
+  return /^(?:A[0-3]|8[678])/.test(tag);
+}
+
+function isChange(tag: string): boolean {
+  return CHANGES.includes(tag) || isSegment(tag);
 }
 
 /** True for the C-APDU that ends an ES10 command. */
@@ -70,7 +89,7 @@ export function scriptOf(recording: Recording): Script {
     if (op?.kind !== Op.LinkSend) return;
     request = concat((op.flags & Flag.First) !== 0 ? EMPTY : request, op.payload);
     const reply = (op.flags & Flag.Last) !== 0 ? replyTo(recording.steps, at) : undefined;
-    if (reply !== undefined) eim.push({ at, request: toHex(request), tag: tagOf(request), answer: reply });
+    if (reply !== undefined) eim.push({ at, request: toHex(request), tag: requestTag(op, request), answer: reply });
   });
   return { card, eim, fci: recording.steps.find((step) => step.op?.kind === Op.UiccOpen)?.event.payload ?? EMPTY };
 }
@@ -91,15 +110,20 @@ function cardAnswer(steps: readonly Step[], at: number): Uint8Array {
   return concat(...parts);
 }
 
+/** An answer, as far as the agent took it: between its pieces a Bound Profile Package goes on to the eUICC. */
 function replyTo(steps: readonly Step[], at: number): Reply | undefined {
   const parts: Uint8Array[] = [];
-  for (let i = at + 1; steps[i]?.op?.kind === Op.LinkReceive; i++) {
-    const { event } = steps[i] as Step;
+  let head = { code: 0, retryAfter: 0 };
+  for (let i = at + 1; i < steps.length; i++) {
+    const { event, op } = steps[i] as Step;
+    if (op === null || ENDS_EXCHANGE.includes(op.kind)) break;
+    if (op.kind !== Op.LinkReceive) continue;
     if ((event.status ?? 0) < 0) return undefined;
     parts.push(event.payload ?? EMPTY);
-    if (((event.flags ?? 0) & Flag.Last) !== 0) return { code: event.arg0 ?? 0, retryAfter: event.arg1 ?? 0, body: concat(...parts) };
+    head = { code: event.arg0 ?? 0, retryAfter: event.arg1 ?? 0 };
+    if (((event.flags ?? 0) & Flag.Last) !== 0) break;
   }
-  return undefined;
+  return parts.length === 0 ? undefined : { ...head, body: concat(...parts) };
 }
 
 export class Understudy {
@@ -171,6 +195,8 @@ export class Understudy {
       case Op.StoreWrite:
         this.#store = written(this.#store, op);
         return {};
+      case Op.Hash:
+        return { payload: new Uint8Array(createHash("sha256").update(op.payload).digest()) };
       default:
         return {};
     }
@@ -209,7 +235,7 @@ export class Understudy {
   #heard(command: Uint8Array): Uint8Array | undefined {
     const hex = toHex(command);
     const same = this.#script.card.filter((item) => item.request === hex);
-    const changes = CHANGES.includes(tagOf(command));
+    const changes = isChange(tagOf(command));
     const next = same.find((item) => item.at >= this.#changedAt);
     if (changes && next !== undefined) this.#changedAt = next.at + 1;
     if (changes) return (next ?? same.at(-1))?.answer;
@@ -219,11 +245,14 @@ export class Understudy {
 
   /** How many changes were recorded before event `at`. */
   #stateAt(at: number): number {
-    return this.#script.card.filter((item) => item.at < at && CHANGES.includes(item.tag)).length;
+    return this.#script.card.filter((item) => item.at < at && isChange(item.tag)).length;
   }
 
   #fallback(): Uint8Array | undefined {
     const tag = tagOf(this.#command);
+    if (isSegment(tag)) return EMPTY;
+    const session = SESSION.includes(tag) ? this.#script.card.find((item) => item.tag === tag) : undefined;
+    if (session !== undefined) return session.answer;
     const hex = HONEST[tag];
     const recorded = tag === ASSOCIATION ? this.#script.card.find((item) => item.tag === tag) : undefined;
     if (recorded !== undefined) this.#changedAt = Math.max(this.#changedAt, recorded.at + 1);
@@ -237,7 +266,7 @@ export class Understudy {
     if (broken) return { status: Status.Link };
     this.#request = concat((op.flags & Flag.First) !== 0 ? EMPTY : this.#request, op.payload);
     if ((op.flags & Flag.Last) === 0) return {};
-    const heard = this.#replyTo(this.#request);
+    const heard = this.#replyTo(requestTag(op, this.#request));
     this.#reply = this.nextReply ?? heard;
     this.nextReply = undefined;
     this.#firstPiece = this.splitReply ?? Infinity;
@@ -245,12 +274,11 @@ export class Understudy {
     return {};
   }
 
-  #replyTo(request: Uint8Array): Reply {
-    const tag = tagOf(request);
+  #replyTo(tag: string): Reply {
     const next = this.#script.eim.find((item) => item.at >= this.#at && item.tag === tag && item.answer.code < 300);
     if (next !== undefined) this.#at = next.at + 1;
     if (next !== undefined) return next.answer;
-    const code = tag === "BF3D" ? 204 : 200;
+    const code = tag === "BF3D" || tag === HANDLE_NOTIFICATION ? 204 : 200;
     return { code, retryAfter: 0, body: tag === "BF4F" ? NO_PACKAGE : tag === "BF50" ? ACKNOWLEDGED_NOTHING : EMPTY };
   }
 

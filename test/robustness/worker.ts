@@ -1,13 +1,13 @@
 /** Runs a row of cases in a thread of its own, telling the watchdog (guarded.ts) which one it is at. */
 import { parentPort, workerData } from "node:worker_threads";
 import { Case, type Counts } from "./cases.js";
-import type { Job, Result } from "./guarded.js";
+import { repeatLine, type Job, type Result } from "./guarded.js";
 import { prepare } from "./material.js";
 
 const MOST_FAILURES = 5;
 
-const { wasm, seed, from, count, talk, progress } = workerData as Job & { readonly progress: Int32Array };
-const material = await prepare(wasm);
+const { wasm, set, seed, from, count, talk, progress } = workerData as Job & { readonly progress: Int32Array };
+const material = await prepare(wasm, set);
 const counts: Counts = { cases: 0, ops: 0, polls: 0 };
 const failures: string[] = [];
 for (let index = from; index < from + count && failures.length < MOST_FAILURES; index++) {
@@ -16,11 +16,7 @@ for (let index = from; index < from + count && failures.length < MOST_FAILURES; 
   try {
     one.run();
   } catch (error) {
-    failures.push([...one.log, `${one.what}: ${(error as Error).message}`].join("\n") + repeat(index));
+    failures.push([...one.log, `${one.what}: ${(error as Error).message}`].join("\n") + `; ${repeatLine({ set, seed }, index)}`);
   }
 }
 parentPort?.postMessage({ counts, failures } satisfies Result);
-
-function repeat(index: number): string {
-  return `; repeat: TINYIPA_MUTATION=${seed}:${index} npm test mutation.test`;
-}

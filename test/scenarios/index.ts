@@ -29,6 +29,7 @@ import { scenarios as large } from "./euicc-package/large.js";
 import { scenarios as profileChange } from "./euicc-package/profile-change.js";
 import { scenarios as refusals } from "./euicc-package/refusals.js";
 import { scenarios as relay } from "./euicc-package/relay.js";
+import rollbackRestarts from "./profile-rollback/restarts.js";
 import noCoverage from "./profile-rollback/no-coverage.js";
 import { scenarios as profileEimOutOfReach } from "./profile-rollback/eim-out-of-reach.js";
 import { scenarios as profileRefused } from "./profile-rollback/refused.js";
@@ -52,6 +53,9 @@ import { scenarios as downloadCardErrors } from "./profile-download/card-errors.
 import { scenarios as downloadChecks } from "./profile-download/checks.js";
 import { scenarios as downloadConfirmationCode } from "./profile-download/confirmation-code.js";
 import { scenarios as downloadDirect } from "./profile-download/direct.js";
+import { scenarios as downloadDirectForms } from "./profile-download/direct-forms.js";
+import { scenarios as downloadErrorCodes } from "./profile-download/error-codes.js";
+import { scenarios as downloadLinkLost } from "./profile-download/link-lost.js";
 import { scenarios as downloadAfterDownload } from "./profile-download/enable.js";
 import { scenarios as downloadPolicyRules } from "./profile-download/policy-rules.js";
 import { scenarios as downloadServerErrors } from "./profile-download/server-errors.js";
@@ -65,10 +69,11 @@ export const scenarios: readonly Scenario[] = [
   ...connection, ...status, ...trust,
   nothingToDo, ...packages, ...stateChanges, ...backOff, ...severalEims, ...loopGuard,
   enableWithNotifications, ...relay, ...commands, ...acknowledgements, ...refusals, ...profileChange, ...large, ...deleteEim,
-  noCoverage, ...profileEimOutOfReach, ...profileRefused, ...profileNotWanted,
+  noCoverage, rollbackRestarts, ...profileEimOutOfReach, ...profileRefused, ...profileNotWanted,
   ...euiccEverySubset, ...euiccTagList, ...euiccSearchCriteria, ...euiccCertificates, ...euiccDeviceInfo, ...euiccEmergency, ...euiccLists,
   ...eimInitialAssociation, ...eimTrust, ...eimLastEimDeleted,
   ...notificationDelivery, ...notificationRefused, ...notificationDirect, ...notificationBundled,
-  ...downloadAnyMoment, ...downloadCardErrors, ...downloadChecks, ...downloadConfirmationCode, ...downloadDirect, ...downloadAfterDownload,
+  ...downloadAnyMoment, ...downloadCardErrors, ...downloadChecks, ...downloadConfirmationCode, ...downloadDirect, ...downloadDirectForms, ...downloadErrorCodes, ...downloadLinkLost,
+  ...downloadAfterDownload,
   ...downloadPolicyRules, ...downloadServerErrors, ...downloadSizes, ...downloadTriggerForms, ...downloadWhole,
 ];

@@ -23,6 +23,8 @@ const ODD_ANSWERS = "scenarios/es10-transport/odd-answers.test.ts";
 const HTTPS = "scenarios/esipa-transport/https.test.ts";
 const PUBLIC_SUITE = "scenarios/compatibility-profile/public-suite.test.ts";
 const MUTATION = "unit/mutation.test.ts";
+const SPLITS = "unit/download-splits.test.ts";
+const READING = "unit/download-reading.test.ts";
 const COAPS = "ESipa over CoAPS";
 const COMPACT = "compact forms in the agent";
 const LOCAL = "immediate enable, fallback, emergency and memory reset in the agent";
@@ -163,7 +165,7 @@ export const chapters: readonly Chapter[] = [
   {
     title: "I. Indirect download",
     objectives: [
-      { id: "I1", title: "Whole download with an activation code" },
+      { id: "I1", title: "Whole download with an activation code", tests: [READING] },
       { id: "I2", title: "Empty trigger: the eIM holds the data" },
       { id: "I3", title: "What the eIM may leave out" },
       { id: "I4", title: "ProfileDownloadTriggerResult" },
@@ -171,15 +173,15 @@ export const chapters: readonly Chapter[] = [
       { id: "I6", title: "Compact forms", later: COMPACT },
       { id: "I7", title: "SM-DS through the eIM" },
       { id: "I8", title: "Combinations of capabilities" },
-      { id: "I9", title: "The package arrives in pieces" },
+      { id: "I9", title: "The package arrives in pieces", tests: [SPLITS] },
       { id: "I10", title: "More than 100 kB" },
     ],
   },
   {
     title: "J. Direct download",
     objectives: [
-      { id: "J1", title: "ES9+ requests" },
-      { id: "J2", title: "ES9+ answers" },
+      { id: "J1", title: "ES9+ requests", tests: [READING] },
+      { id: "J2", title: "ES9+ answers", tests: [SPLITS, MUTATION] },
       { id: "J3", title: "Trust in the SM-DP+" },
       { id: "J4", title: "Two receivers of the result" },
       { id: "J5", title: "SM-DS events" },
@@ -216,12 +218,12 @@ export const chapters: readonly Chapter[] = [
   {
     title: "N. Robustness and security",
     objectives: [
-      { id: "N1", title: "Every parser under damaged input", tests: [MUTATION, "unit/mutation.slow.test.ts", "unit/parsers.test.ts"] },
+      { id: "N1", title: "Every parser under damaged input", tests: [MUTATION, "unit/mutation.slow.test.ts", "unit/parsers.test.ts", SPLITS] },
       { id: "N2", title: "Sizes, lengths and widths at their limits", tests: ["unit/parsers.test.ts"] },
       { id: "N3", title: "Memory and cost of each procedure", tests: ["unit/gate.test.ts", "unit/figures.test.ts"] },
-      { id: "N4", title: "No secret in reports", later: "a test: reports are numbers and eimIds by construction" },
+      { id: "N4", title: "No secret in reports", tests: ["scenarios/scenarios.test.ts", "unit/reports.test.ts"] },
       { id: "N5", title: "Nothing wears out in thousands of polls", tests: ["unit/endurance.slow.test.ts", "unit/determinism.test.ts"] },
-      { id: "N6", title: "Tags that the agent sends are the standard's", tests: [PUBLIC_SUITE, "unit/eim-vectors.test.ts", "unit/euicc-vectors.test.ts"] },
+      { id: "N6", title: "Tags that the agent sends are the standard's", tests: [PUBLIC_SUITE, READING, "unit/eim-vectors.test.ts", "unit/euicc-vectors.test.ts"] },
     ],
   },
   {

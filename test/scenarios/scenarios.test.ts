@@ -1,4 +1,4 @@
-/** All scenarios as tests: each holds, and those marked `replay: "cut"` hold with the power cut at every op. */
+/** All scenarios as tests: each holds and tells no secret in its reports, and those marked `replay: "cut"` hold with the power cut at every op. */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { registerScenario, type Scenario } from "../sim/index.js";
 import { scenarios } from "./index.js";
+import { withQuietReports } from "./quiet-reports.js";
 
 describe("list of scenarios", () => {
   test("every file of a scenario is in test/scenarios/index.ts, and every name is there once", async () => {
@@ -18,4 +19,4 @@ describe("list of scenarios", () => {
   });
 });
 
-for (const scenario of scenarios) registerScenario(scenario);
+for (const scenario of scenarios) registerScenario(withQuietReports(scenario));

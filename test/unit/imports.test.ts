@@ -63,7 +63,7 @@ describe("import rules", () => {
   });
 
   test("peers never import each other", () => {
-    refuses({ "test/sim/eim/index.ts": `import { Euicc } from "../euicc/index.js";` }, /^test\/sim\/eim\/index\.ts imports test\/sim\/euicc\/index\.ts: eim may import core, codec, pki$/);
+    refuses({ "test/sim/eim/index.ts": `import { Euicc } from "../euicc/index.js";` }, /^test\/sim\/eim\/index\.ts imports test\/sim\/euicc\/index\.ts: eim may import core, codec, pki\b/);
     refuses({ "test/sim/agent/agent.ts": `import { Eim } from "../eim/index.js";` }, /agent may import core, codec, pki/);
   });
 

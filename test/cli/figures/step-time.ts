@@ -53,6 +53,22 @@ interface Exports {
   ipa_step(nowMs: number): number;
 }
 
+/** Which octets of linear memory the steps write, all of them from the start on: those that ever hold another value than before a step. */
+export function written(module: WasmModule, steps: readonly Step[]): { written: number; highest: number } {
+  const exports = new Wasm.Instance(module, {}).exports as unknown as Exports;
+  const memory = new Uint8Array(exports.memory.buffer);
+  const mailbox = exports.ipa_mailbox();
+  const touched = new Uint8Array(memory.length);
+  let before = memory.slice();
+  for (const { event, nowMs } of steps) {
+    memory.set(event, mailbox);
+    exports.ipa_step(nowMs | 0);
+    if (Buffer.compare(before, memory) !== 0) for (let at = 0; at < memory.length; at++) if (memory[at] !== before[at]) touched[at] = 1;
+    before = memory.slice();
+  }
+  return { written: touched.reduce((sum, one) => sum + one, 0), highest: touched.lastIndexOf(1) + 1 };
+}
+
 /** Microseconds inside `ipa_step` for the steps from `from` on, in a new instance. Throws SimError when it does not do the same again. */
 export function stepTime(module: WasmModule, steps: readonly Step[], from: number): number {
   const exports = new Wasm.Instance(module, {}).exports as unknown as Exports;

@@ -1,5 +1,5 @@
 /**
- * What an idle poll costs on the wire: the shipped agent and the simulated eIM over real TLS on loopback, with a relay between them
+ * What an idle poll and a whole indirect download cost on the wire: the shipped agent and the simulated eIM over real TLS on loopback, with a relay between them
  * that counts the octets of the TCP payload and whose turn it was. Segments are not seen from here: they are counted as below.
  */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -8,9 +8,10 @@ import { Agent, configuration, Flag, Host, HttpsLink, MemoryStore, Op, RawUicc, 
 import { RealClock } from "../../sim/core/clock.js";
 import type { Doors } from "../../sim/core/doors.js";
 import { SimError } from "../../sim/core/errors.js";
-import { Eim, serveEim } from "../../sim/eim/index.js";
+import { downloadTrigger, Eim, serveEim, type Es9p } from "../../sim/eim/index.js";
 import { Euicc } from "../../sim/euicc/index.js";
-import { defaultProfiles, EIM_FQDN, sharedPki } from "../../sim/world-options.js";
+import { sampleProfile, Smdp } from "../../sim/smdp/index.js";
+import { defaultProfiles, EIM_FQDN, iccid, sharedPki, SMDP_ADDRESS } from "../../sim/world-options.js";
 
 export interface WireFigures {
   readonly tls: tls.SecureVersion;
@@ -30,15 +31,23 @@ export interface WireFigures {
 const HEADERS = 40;
 /** Payload of one segment at an MTU of 1,400, as mobile networks have it. */
 const SEGMENT = 1360;
+/** GetEimPackage, three of the download, its result, and GetEimPackage again. */
+const DOWNLOAD_EXCHANGES = 6;
+const FREE_MEMORY = 1_000_000;
 /** SYN, SYN-ACK, ACK; FIN and ACK both ways. */
 const SETUP_AND_CLOSE = 7;
 /** So long is nothing on the way any more, on loopback. */
 const SETTLED_MS = 40;
 
-/** A second poll of a device that is up, with at most this version of TLS. */
-export async function measureWire(wasm: Uint8Array, version: tls.SecureVersion): Promise<WireFigures> {
+/**
+ * A second poll of a device that is up, with at most this version of TLS: idle, or one that finds a trigger for the download of a profile of `size` octets. What goes
+ * between eIM and SM-DP+ is not counted: the device has no part in it.
+ */
+export async function measureWire(wasm: Uint8Array, version: tls.SecureVersion, size?: number): Promise<WireFigures> {
   const pki = sharedPki({ seed: "world", eimFqdns: [EIM_FQDN] });
-  const eim = new Eim({ sign: pki.eimSign, tls: pki.eimTls, clock: new RealClock(), fqdn: EIM_FQDN });
+  const smdp = new Smdp({ address: SMDP_ADDRESS, clock: new RealClock(), pki });
+  const es9p: Es9p = { call: (address, request) => smdp.handle({ ...request, headers: { ...request.headers, host: address } }) };
+  const eim = new Eim({ sign: pki.eimSign, tls: pki.eimTls, clock: new RealClock(), fqdn: EIM_FQDN, ...(size === undefined ? {} : { es9p }) });
   eim.addDevice({ eid: pki.eid, ciCertificates: [pki.ci.certificate], eumCertificate: pki.eum.certificate, euiccCertificate: pki.euicc.certificate });
   const before = tls.DEFAULT_MAX_VERSION;
   // The server takes the default when it is made; nobody else makes one meanwhile.
@@ -46,20 +55,27 @@ export async function measureWire(wasm: Uint8Array, version: tls.SecureVersion):
   const server = await serveEim(eim, { tls: pki.eimTls }).finally(() => (tls.DEFAULT_MAX_VERSION = before));
   const relay = await Relay.to(server.port);
   try {
-    const euicc = new Euicc({ pki, profiles: defaultProfiles(), eims: [eim.configurationData()] });
-    return await secondPoll(new Agent(wasm), euicc, relay, version);
+    const euicc = new Euicc({ pki, profiles: defaultProfiles(), eims: [eim.configurationData()], download: { freeMemory: FREE_MEMORY } });
+    return await secondPoll(new Agent(wasm), euicc, relay, version, () => {
+      if (size === undefined) return 1;
+      const order = smdp.order({ profile: sampleProfile({ iccid: iccid(7), size }), matchingId: "FIGURES" });
+      eim.queue(pki.eid, downloadTrigger({ activationCode: smdp.activationCode(order) }));
+      return DOWNLOAD_EXCHANGES;
+    });
   } finally {
     await relay.close();
     await server.close();
   }
 }
 
-async function secondPoll(agent: Agent, euicc: Euicc, relay: Relay, version: tls.SecureVersion): Promise<WireFigures> {
+/** `prepare` tells how many exchanges the poll is to have. */
+async function secondPoll(agent: Agent, euicc: Euicc, relay: Relay, version: tls.SecureVersion, prepare: () => number): Promise<WireFigures> {
   const host = new Host({ agent, clock: new RealClock(), doors: doors(euicc, relay.port) });
   host.start(configuration({ imei: "356938035643809", entropy: new Uint8Array(32) }));
   await host.run((op) => op.kind === Op.Sleep && (op.flags & Flag.Idle) !== 0);
   await relay.settled();
   relay.flights.length = 0;
+  const expected = prepare();
   host.deliver(await host.carryOut());
   await host.run((op) => op.kind === Op.LinkSend);
   // The client holds the server's last word of the handshake here, and has sent nothing that it waits for.
@@ -69,7 +85,7 @@ async function secondPoll(agent: Agent, euicc: Euicc, relay: Relay, version: tls
   await host.run((op) => op.kind === Op.Sleep && (op.flags & Flag.Idle) !== 0);
   await relay.settled();
   const exchanges = host.trace.exchanges.slice(1);
-  if (exchanges.length !== 1 || exchanges[0]?.code !== 200) throw new SimError("figures", `the second poll is not one exchange answered by 200:\n${host.trace.print()}`);
+  if (exchanges.length !== expected || exchanges.some(({ code }) => code !== 200 && code !== 204)) throw new SimError("figures", `the second poll is not ${expected} exchanges answered by 200 or 204:\n${host.trace.print()}`);
   const [up, down, segments] = [relay.octets("up"), relay.octets("down"), countSegments(relay.flights)];
   return { tls: version, up, down, handshake, roundTrips: 1 + tlsRoundTrips + exchanges.length, segments, ipOctets: up + down + HEADERS * segments };
 }

@@ -30,6 +30,9 @@ const BAD: readonly (readonly [what: string, code: string])[] = [
   ["of no octets", ""],
   ["with an odd flag", `1$${SMDP_ADDRESS}$${MATCHING_ID}$$x`],
   ["without format", `${SMDP_ADDRESS}$${MATCHING_ID}`],
+  ["with an address of other letters than ASCII", `1$smdp.exämple.com$${MATCHING_ID}`],
+  ["with a line feed in the matchingId", `1$${SMDP_ADDRESS}$AB\nCD`],
+  ["with other letters than ASCII in the matchingId", `1$${SMDP_ADDRESS}$ÄÖÜ`],
 ];
 
 const good = GOOD.map(([what, code]) =>
