@@ -46,6 +46,7 @@ struct systick_regs { /* 0xE000E010, ARMv7-M B3.3 */
 #define IWDG ((struct iwdg_regs *)0x40003000u)
 #define SYSTICK ((struct systick_regs *)0xE000E010u)
 #define NVIC_ISER ((volatile uint32_t *)0xE000E100u)
+#define NVIC_ICER ((volatile uint32_t *)0xE000E180u)
 #define SCB_AIRCR (*(volatile uint32_t *)0xE000ED0Cu)
 
 #define IRQ_USART1 37u
