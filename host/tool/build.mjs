@@ -3,12 +3,13 @@
  * the Node binding of the C host's engines (dist/native/ipa_*.node), the command line in one file (dist/tinyipa.mjs). Each is done only when its inputs changed.
  */
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addons } from "./addon.mjs";
 import { files, mustRun, root, run, step, StepError, whenStale, which } from "./steps.mjs";
 
 const WASM = "dist/tinyipa.wasm";
+const SIDE = "dist/tinyipa.side";
 const CANDIDATE = "dist/.candidate.wasm";
 const BUNDLE = "dist/tinyipa.mjs";
 
@@ -17,6 +18,7 @@ export async function build() {
   await step("typescript", typescript);
   await step("agent", agent);
   console.log(`  sha256        ${createHash("sha256").update(readFileSync(join(root, WASM))).digest("hex")}`);
+  await step("side table", sideTable);
   await step("engines", addons);
   await step("bundle", bundle);
 }
@@ -50,6 +52,17 @@ async function agent() {
   });
   const wasm = readFileSync(join(root, WASM));
   return `${WASM}, ${wasm.length} B, ${detail}`;
+}
+
+/** What the engine in place needs beside the wasm; it goes into the signed container. */
+async function sideTable() {
+  const detail = await whenStale("side-table", [WASM, "dist/ts/host/tool/side-table.js"], [SIDE], async () => {
+    const { makeSideTable } = await import("../../dist/ts/host/tool/side-table.js");
+    const table = makeSideTable(new Uint8Array(readFileSync(join(root, WASM))));
+    writeFileSync(join(root, SIDE), table.bytes);
+    return `stack ${table.stack} B`;
+  });
+  return `${SIDE}, ${readFileSync(join(root, SIDE)).length} B, ${detail}`;
 }
 
 async function passGate() {

@@ -1,5 +1,5 @@
 /**
- * The one entry of `npm start`, `npm test` and every `npm run` (`test:slow`, `build`, `size`, `figures`, `coverage`).
+ * The one entry of `npm start`, `npm test` and every `npm run` (`test:slow`, `build`, `size`, `figures`, `bench`, `coverage`).
  * Plain JavaScript without dependencies, since it runs before anything is installed. It installs what is missing,
  * builds what is stale and then does what was asked for. Arguments behind the command go on: to the demo, to size, to figures,
  * or, for the tests, as parts of the paths of the test files to run.
@@ -9,6 +9,7 @@ import { build } from "./build.mjs";
 import { writeCoverage } from "./coverage.mjs";
 import { checkNode, installPackages, installTools } from "./install.mjs";
 import { root, StepError } from "./steps.mjs";
+import { REPLAY_ENGINES, replayFirmware } from "./replay.mjs";
 import { test } from "./test.mjs";
 
 const COMMANDS = {
@@ -16,6 +17,7 @@ const COMMANDS = {
   size: { run: async (args) => { await build(); return tinyipa("size", ...args); } },
   figures: { run: async (args) => { await build(); return tinyipa("figures", ...args); } },
   coverage: { run: async () => { await build(); await writeCoverage(); return 0; } },
+  bench: { tools: true, run: async () => { await build(); await bench(); return 0; } },
   build: { run: async () => { await build(); return 0; } },
   test: { tools: true, tests: true, run: async (args) => { await build(); return test({ slow: false, filter: args }); } },
   "test:slow": { tools: true, tests: true, run: async (args) => { await build(); return test({ slow: true, filter: args }); } },
@@ -23,6 +25,14 @@ const COMMANDS = {
 
 function tinyipa(...args) {
   return spawnSync(process.execPath, ["dist/tinyipa.mjs", ...args], { cwd: root, stdio: "inherit" }).status ?? 1;
+}
+
+/** The agent's cost on a Cortex-M4: builds a firmware for each engine and replays recorded jobs on it (test/bench). */
+async function bench() {
+  const firmware = new Map();
+  for (const name of Object.keys(REPLAY_ENGINES)) firmware.set(name, await replayFirmware(name));
+  const { benchEngines } = await import("../../dist/ts/test/bench/main.js");
+  await benchEngines(firmware, console.log);
 }
 
 async function main([name, ...args]) {
