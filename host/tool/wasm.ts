@@ -27,12 +27,22 @@ export interface Export {
   index: number;
 }
 
+export interface Import {
+  module: string;
+  name: string;
+  kind: Export["kind"];
+  /** Of a function: its type's index. Of a global: its value type, | 0x100 when mutable. Of a memory: its least number of pages. */
+  type: number;
+}
+
 export interface Segment {
   passive: boolean;
   /** Of the constant i32 offset expression; undefined when it is something else, or when passive. */
   address: number | undefined;
   length: number;
   offset: number;
+  /** Offset of its octets. */
+  content: number;
 }
 
 export interface Body {
@@ -48,12 +58,13 @@ export interface Module {
   size: number;
   sections: Section[];
   types: FunctionType[];
-  imports: { module: string; name: string }[];
+  imports: Import[];
   /** Type index of each function that the module defines. */
   functions: number[];
   tables: number;
   memories: { flags: number; minimum: number; maximum: number | undefined }[];
-  globals: { type: number; mutable: boolean }[];
+  /** at, end: offsets of the initialiser with its end. */
+  globals: { type: number; mutable: boolean; at: number; end: number }[];
   exports: Export[];
   start: number | undefined;
   elements: number;
@@ -67,6 +78,8 @@ export interface Instruction {
   offset: number;
   /** Undefined: not of the subset; nothing behind it in this body can be read. */
   immediate: Immediate | undefined;
+  /** The index of a local, global, function or label. */
+  index?: number;
   /** The block type of block, loop, if (s33, as its first octet when negative): 0x40, a value type, or a type index as a number >= 0x100. */
   blockType?: number;
 }
@@ -113,7 +126,7 @@ export class Reader {
     const length = this.u32();
     const from = this.at;
     this.skip(length);
-    return new TextDecoder("utf-8", { fatal: true }).decode(this.bytes.subarray(from, this.at));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.bytes.subarray(from, this.at));
   }
   list<T>(read: () => T): T[] {
     const out: T[] = [];
@@ -171,16 +184,16 @@ function functionType(reader: Reader): FunctionType {
   return { parameters: reader.list(() => reader.u8()), results: reader.list(() => reader.u8()) };
 }
 
-function importOf(reader: Reader): { module: string; name: string } {
+function importOf(reader: Reader): Import {
   const names = { module: reader.text(), name: reader.text() };
-  switch (reader.u8()) {
-    case 0: reader.u32(); break;
-    case 1: reader.u8(); limits(reader); break;
-    case 2: limits(reader); break;
-    case 3: reader.skip(2); break;
+  const kind = reader.u8();
+  switch (kind) {
+    case 0: return { ...names, kind: "function", type: reader.u32() };
+    case 1: reader.u8(); limits(reader); return { ...names, kind: "table", type: 0 };
+    case 2: return { ...names, kind: "memory", type: limits(reader).minimum };
+    case 3: return { ...names, kind: "global", type: reader.u8() | (reader.u8() << 8) };
     default: throw new WasmError(`unknown kind of import at offset ${reader.at - 1}`);
   }
-  return names;
 }
 
 function limits(reader: Reader): { flags: number; minimum: number; maximum: number | undefined } {
@@ -188,10 +201,10 @@ function limits(reader: Reader): { flags: number; minimum: number; maximum: numb
   return { flags, minimum: reader.u32(), maximum: (flags & 1) !== 0 ? reader.u32() : undefined };
 }
 
-function globalOf(reader: Reader): { type: number; mutable: boolean } {
-  const global = { type: reader.u8(), mutable: reader.u8() === 1 };
+function globalOf(reader: Reader): Module["globals"][number] {
+  const global = { type: reader.u8(), mutable: reader.u8() === 1, at: reader.at, end: 0 };
   constant(reader);
-  return global;
+  return { ...global, end: reader.at };
 }
 
 /** A constant expression: its value when it is one i32.const. */
@@ -221,8 +234,9 @@ function segmentOf(reader: Reader): Segment {
   if (flags === 2) reader.u32();
   const address = flags === 1 ? undefined : constant(reader);
   const length = reader.u32();
+  const content = reader.at;
   reader.skip(length);
-  return { passive: flags === 1, address, length, offset };
+  return { passive: flags === 1, address, length, offset, content };
 }
 
 function bodyOf(reader: Reader): Body {
@@ -242,9 +256,12 @@ export function* instructions(bytes: Uint8Array, body: Body): Generator<Instruct
     const offset = reader.at;
     const code = reader.u8();
     const { name, immediate } = code === 0xfc ? opcodeFc(reader.u32()) : opcode(code);
-    const blockType = immediate === "block" ? readBlockType(reader) : undefined;
-    if (immediate !== undefined && immediate !== "block") skipImmediate(reader, immediate);
-    yield { name, offset, immediate, ...(blockType !== undefined && { blockType }) };
+    if (immediate === "block") yield { name, offset, immediate, blockType: readBlockType(reader) };
+    else if (immediate === "index") yield { name, offset, immediate, index: reader.u32() };
+    else {
+      if (immediate !== undefined) skipImmediate(reader, immediate);
+      yield { name, offset, immediate };
+    }
     if (immediate === undefined) return;
   }
 }
@@ -254,10 +271,9 @@ function readBlockType(reader: Reader): number {
   return type < 0 ? type + 0x80 : 0x100 + type;
 }
 
-function skipImmediate(reader: Reader, immediate: Exclude<Immediate, "block">): void {
+function skipImmediate(reader: Reader, immediate: Exclude<Immediate, "block" | "index">): void {
   switch (immediate) {
     case "none": break;
-    case "index": reader.u32(); break;
     case "memarg": reader.u32(); reader.u32(); break;
     case "table": reader.list(() => reader.u32()); reader.u32(); break;
     case "memory": reader.u8(); break;

@@ -14,6 +14,10 @@
 #ifndef IPA_CFG_FUEL
 #define IPA_CFG_FUEL 4000000u
 #endif
+/* Engine in place: room that ipa_arena_need counts for the agent's globals, in words of 4 octets. */
+#ifndef IPA_CFG_WASM_GLOBALS
+#define IPA_CFG_WASM_GLOBALS 48u
+#endif
 /* Engine in place: 1 = full validation at load (flash), 0 = what memory safety needs. */
 #ifndef IPA_CFG_WASM_VALIDATE
 #define IPA_CFG_WASM_VALIDATE 0
@@ -60,6 +64,10 @@
 #define IPA_CFG_NATIVE_STACK 6144u
 #endif
 #endif
+/* wasm3: octets of its VM stack at least; RAM of that size. A poll takes more than 1 KiB of it, less than 1.5. */
+#ifndef IPA_CFG_WASM3_STACK
+#define IPA_CFG_WASM3_STACK 3072u
+#endif
 /* wasm3: the compiler's word for a variable of the thread (_Thread_local, __thread) where several threads have an agent; no RAM. */
 #ifndef IPA_CFG_THREAD_LOCAL
 #define IPA_CFG_THREAD_LOCAL
@@ -71,6 +79,10 @@
 #endif
 #ifndef IPA_CFG_TLS
 #define IPA_CFG_TLS 1
+#endif
+/* HTTP at all: a board whose modem does TLS has IPA_CFG_TLS 0 and this 1. */
+#ifndef IPA_CFG_HTTPS
+#define IPA_CFG_HTTPS IPA_CFG_TLS
 #endif
 /* DTLS by certificates (trust from the eIM configuration), and by a pre-shared key that the board gives. */
 #ifndef IPA_CFG_DTLS_ECDSA
@@ -116,9 +128,9 @@
 #ifndef IPA_CFG_AT_GAP_MS
 #define IPA_CFG_AT_GAP_MS 20
 #endif
-/* Rest between a prompt and the payload: u-blox asks for 50. */
+/* Rest between a prompt and the payload: u-blox asks for 50, and clocks are coarse. */
 #ifndef IPA_CFG_AT_PROMPT_MS
-#define IPA_CFG_AT_PROMPT_MS 50
+#define IPA_CFG_AT_PROMPT_MS 60
 #endif
 /* Longest silence within a payload that was announced. */
 #ifndef IPA_CFG_AT_OCTET_MS
@@ -156,6 +168,60 @@
 /* A user of the modem that does not come back for its result loses its turn after this time. */
 #ifndef IPA_CFG_MODEM_TURN_MS
 #define IPA_CFG_MODEM_TURN_MS 10000
+#endif
+
+/* CoAP: largest block, 6 for 1024 octets, 5 for 512 (modems that take 1024 octets in a command); RAM: two blocks. */
+#ifndef IPA_CFG_COAP_SZX
+#define IPA_CFG_COAP_SZX 6
+#endif
+/* CoAP: header and options of a request, as many octets of RAM; the name of the server takes up to 100 fewer. */
+#ifndef IPA_CFG_COAP_HEADER
+#define IPA_CFG_COAP_HEADER 192
+#endif
+/* CoAP: header and options of an answer, as many octets of RAM. */
+#ifndef IPA_CFG_COAP_ANSWER_HEADER
+#define IPA_CFG_COAP_ANSWER_HEADER 128
+#endif
+/* CoAP: confirmable answers whose repetition is recognised, 2 octets of RAM each; and replies in hand, 4 octets each. */
+#ifndef IPA_CFG_COAP_SEEN
+#define IPA_CFG_COAP_SEEN 8
+#endif
+#ifndef IPA_CFG_COAP_REPLIES
+#define IPA_CFG_COAP_REPLIES 4
+#endif
+
+/* DTLS: largest datagram that we send, header of UDP not counted; no RAM. */
+#ifndef IPA_CFG_DTLS_MTU
+#define IPA_CFG_DTLS_MTU 1232
+#endif
+
+/* DTLS: how often the first message goes out over a session that was kept or saved, before it is given up for a new handshake. */
+#ifndef IPA_CFG_DTLS_RESUME_TRIES
+#define IPA_CFG_DTLS_RESUME_TRIES 2
+#endif
+/* Laboratory: CoAP without DTLS can be configured. A release image refuses it. */
+#ifndef IPA_CFG_LAB_PLAIN_COAP
+#define IPA_CFG_LAB_PLAIN_COAP 0
+#endif
+#if IPA_CFG_LAB_PLAIN_COAP && defined(IPA_CFG_RELEASE) && IPA_CFG_RELEASE
+#error "IPA_CFG_LAB_PLAIN_COAP is for the laboratory: a release image speaks CoAP over DTLS only"
+#endif
+
+/* HTTP: octets kept of a header line, and read at once (a small request goes out in one record from there); RAM as many. */
+#ifndef IPA_CFG_HTTP_LINE
+#define IPA_CFG_HTTP_LINE 96
+#endif
+#ifndef IPA_CFG_HTTP_IN
+#define IPA_CFG_HTTP_IN 640
+#endif
+/* HTTP: longest head of an answer that is read; no RAM. */
+#ifndef IPA_CFG_HTTP_HEAD
+#define IPA_CFG_HTTP_HEAD 8192
+#endif
+
+/* Suite of Quectel's own DTLS: PSK with AES-128-CBC is what firmware is known to have; a firmware with PSK-CCM-8: "0XC0A8". No RAM. */
+#ifndef IPA_CFG_QUECTEL_DTLS_SUITE
+#define IPA_CFG_QUECTEL_DTLS_SUITE "0X00AE"
 #endif
 
 #endif

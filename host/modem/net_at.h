@@ -1,0 +1,22 @@
+/*
+ * Sockets of a modem behind struct ipa_net: UDP and TCP of each family, and its secure sockets where it has them.
+ * Left out: listening sockets, transparent mode, name resolution apart from opening.
+ */
+#ifndef IPA_MODEM_NET_AT_H
+#define IPA_MODEM_NET_AT_H
+
+#include "modem/modem.h"
+
+/* State of struct ipa_modem_socket. */
+enum { IPA_SOCKET_OPEN = 1, IPA_SOCKET_DATA = 2, IPA_SOCKET_CLOSED = 4, IPA_SOCKET_BROKEN = 8 };
+
+/*
+ * The door of a user; IPA_CFG_MODEM_SOCKETS for both together. A datagram that comes while the caller turns to something else may
+ * get lost, a stream that is left in the middle of an operation is broken (IPA_ERR_LINK).
+ */
+struct ipa_net ipa_modem_net(struct ipa_modem_user *user);
+
+/* For modem.c: an operation on this socket was given up half way. */
+void ipa_net_cut(struct ipa_modem *modem, uint8_t slot);
+
+#endif
