@@ -61,7 +61,7 @@ void ipa_modem_stage(struct ipa_modem *m, uint8_t stage) {
 static void down(struct ipa_modem *m) {
     m->attached = 0;
     for (size_t i = 0; i < IPA_CFG_MODEM_SOCKETS; i++)
-        if (m->sockets[i].state != 0) m->sockets[i].state = IPA_SOCKET_OPEN | IPA_SOCKET_BROKEN;
+        if (m->sockets[i].state != 0 && !(m->sockets[i].state & IPA_SOCKET_DOOMED)) m->sockets[i].state = IPA_SOCKET_OPEN | IPA_SOCKET_BROKEN;
 }
 
 void ipa_modem_restarted(struct ipa_modem *m) {
@@ -341,12 +341,13 @@ static int fall_asleep(struct ipa_modem *m) {
 
 int ipa_modem_poll(struct ipa_modem *m) {
     if (m->owner != IPA_OP_NONE && (m->owner & 0x7f) != IPA_OP_POLL) return IPA_AGAIN;
-    if (m->sleep != DROWSY || m->boot != BOOT_DONE) {
+    int sweeps = ipa_net_doomed(m) && m->boot == BOOT_DONE && m->sleep != ASLEEP;
+    if (!sweeps && (m->sleep != DROWSY || m->boot != BOOT_DONE)) {
         ipa_at_poll(&m->at, m->config->now_ms(m->config->ctx));
         return IPA_OK;
     }
     int result = ipa_modem_enter(&m->agent, IPA_OP_POLL);
-    return result != IPA_OK ? result : ipa_modem_leave(m, fall_asleep(m));
+    return result != IPA_OK ? result : ipa_modem_leave(m, sweeps ? ipa_net_sweep(m) : fall_asleep(m));
 }
 
 /* ---- Identity, application ---- */

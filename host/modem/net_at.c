@@ -10,12 +10,12 @@ static int is_secure(const struct ipa_modem_socket *s) { return s->kind >= IPA_N
 
 void ipa_net_cut(struct ipa_modem *m, uint8_t slot) {
     struct ipa_modem_socket *s = &m->sockets[slot];
-    if ((m->owner & 0x7f) == IPA_OP_NET_OPEN) s->state = 0;
+    if ((m->owner & 0x7f) == IPA_OP_NET_OPEN) s->state = m->stage != 0 ? IPA_SOCKET_DOOMED : s->state;
     else if (!is_datagram(s)) s->state |= IPA_SOCKET_BROKEN;
 }
 
 static struct ipa_modem_socket *socket_of(struct ipa_modem_user *user, int socket) {
-    return socket < 0 || socket >= IPA_CFG_MODEM_SOCKETS || user->modem->sockets[socket].state == 0 ? NULL : &user->modem->sockets[socket];
+    return socket < 0 || socket >= IPA_CFG_MODEM_SOCKETS || user->modem->sockets[socket].state == 0 || user->modem->sockets[socket].state & IPA_SOCKET_DOOMED ? NULL : &user->modem->sockets[socket];
 }
 
 static const struct ipa_at_row *script(struct ipa_modem *m, const struct ipa_modem_socket *s, enum ipa_modem_script plain, enum ipa_modem_script datagram, enum ipa_modem_script secure) {
@@ -26,6 +26,25 @@ static const struct ipa_at_row *script(struct ipa_modem *m, const struct ipa_mod
 }
 
 static const struct ipa_at_row *closing(struct ipa_modem *m, const struct ipa_modem_socket *s) { return script(m, s, IPA_SCRIPT_CLOSE, IPA_SCRIPT_CLOSE, IPA_SCRIPT_SECURE_CLOSE); }
+
+static struct ipa_modem_socket *doomed(const struct ipa_modem *m) {
+    for (int i = 0; i < IPA_CFG_MODEM_SOCKETS; i++) if (m->sockets[i].state & IPA_SOCKET_DOOMED) return (struct ipa_modem_socket *)&m->sockets[i];
+    return NULL;
+}
+
+int ipa_net_doomed(const struct ipa_modem *m) { return doomed(m) != NULL; }
+
+int ipa_net_sweep(struct ipa_modem *m) {
+    struct ipa_modem_socket *s;
+    while ((s = doomed(m)) != NULL) {
+        m->at.arg.socket = s->handle;
+        /* Whatever the modem answers: one that restarted has no socket any more. */
+        if (ipa_modem_run(m, closing(m, s)) == IPA_AGAIN) return IPA_AGAIN;
+        s->state = 0;
+    }
+    memset(&m->at.arg, 0, sizeof m->at.arg);
+    return IPA_OK;
+}
 
 /* What these sockets can check is a PSK, where the family has that; everything else is refused by name. */
 static int trust(const struct ipa_modem *m, const struct ipa_net_peer *to) {
@@ -78,7 +97,10 @@ static int net_open(void *ctx, const struct ipa_net_peer *to) {
         if (result != IPA_AGAIN && m->stage != 0) m->sockets[m->slot].state = 0;
         return result;
     }
-    if (m->stage == 0) result = open_begin(m, to);
+    if (m->stage == 0) {
+        result = ipa_net_sweep(m);
+        if (result == IPA_OK) result = open_begin(m, to);
+    }
     if (result != IPA_OK) return ipa_modem_leave(m, result);
     s = &m->sockets[m->slot];
     if (m->stage == RUN) {
@@ -182,19 +204,14 @@ static int net_receive(void *ctx, int socket, uint8_t *data, size_t cap) {
 
 static int net_close(void *ctx, int socket) {
     struct ipa_modem_user *user = ctx;
-    struct ipa_modem *m = user->modem;
     struct ipa_modem_socket *s = socket_of(user, socket);
-    int result;
+    uint8_t owner = user->modem->owner & 0x7f;
     if (s == NULL) return IPA_OK;
-    /* A modem that is down, or may not answer before its boot, has no socket any more. */
-    result = ipa_modem_enter(user, (uint8_t)(IPA_OP_CLOSE + socket));
-    if (result == IPA_OK) {
-        m->at.arg.socket = s->handle;
-        if (m->stage == 0) ipa_modem_stage(m, 1);
-        result = ipa_modem_leave(m, ipa_modem_run(m, closing(m, s)));
-    }
-    if (result == IPA_AGAIN) return result;
-    s->state = 0;
+    /* An operation of this user on this socket ends with it. */
+    if (owner >= IPA_OP_SEND && (owner & 7) == socket) (void)ipa_modem_enter(user, IPA_OP_CLOSE);
+    if (user->modem->owner == (IPA_OP_CLOSE | user->number << 7)) (void)ipa_modem_leave(user->modem, IPA_OK);
+    s->state = IPA_SOCKET_DOOMED;
+    ipa_modem_poll(user->modem);
     return IPA_OK;
 }
 

@@ -33,7 +33,11 @@ static int receive(int socket, uint8_t *buf, size_t cap, uint32_t most_ms) {
 
 static int hang_up(int socket) {
     int result;
+    uint32_t since;
     FAKE_AWAIT(&p.fake, result, p.net.close(p.net.ctx, socket));
+    /* The caller is done with it; the modem is told from the main loop. */
+    for (since = p.fake.now; ipa_net_doomed(&p.modem) && p.fake.now - since < 400000; p.fake.now++) ipa_modem_poll(&p.modem);
+    CHECK(!ipa_net_doomed(&p.modem));
     return result;
 }
 
@@ -172,6 +176,19 @@ static void opened_quectel(enum ipa_net_kind kind, const struct fake_step *steps
 
 #define OPENED(kind) STEP("AT+QICLOSE=0\r", OKAY), STEP("AT+QIOPEN=1,0,\"" kind "\",\"h\",5684,0,0\r", OKAY "\r\n+QIOPEN: 0,0\r\n")
 #define COUNT(a) a, sizeof(a) / sizeof *(a)
+
+/* A caller that closes by one call, and opens again at once, as links do when they reconnect. */
+TEST(a_socket_closed_by_one_call_is_given_back_before_the_next_is_opened) {
+    static const struct fake_step steps[] = {
+        OPENED("UDP"), STEP("AT+QICLOSE=0\r", OKAY), OPENED("UDP"), STEP("AT+QICLOSE=0\r", OKAY), OPENED("UDP"),
+    };
+    opened_quectel(IPA_NET_UDP, COUNT(steps));
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(p.net.close(p.net.ctx, 0), IPA_OK);
+        CHECK_INT(open_to(IPA_NET_UDP, "h"), 0);
+    }
+    phone_done(&p);
+}
 
 TEST(a_peer_that_closes_is_known_when_all_is_read) {
     static const struct fake_step steps[] = { OPENED("TCP"), STEP("AT+QISEND=0,1\r", "\r\n> "), STEP("x", "\r\nSEND OK\r\n\r\n+QIURC: \"closed\",0\r\n"), STEP("AT+QIRD=0,8\r", "\r\n+QIRD: 3\r\nend\r\n" OKAY), STEP("AT+QIRD=0,8\r", "\r\n+QIRD: 0\r\n" OKAY) };
@@ -360,6 +377,7 @@ int main(void) {
     RUN(what_these_sockets_cannot_check_is_refused_by_name);
     RUN(a_PSK_is_put_where_the_modem_s_DTLS_finds_it);
     RUN(without_a_bearer_there_is_no_socket_and_generic_modems_have_none);
+    RUN(a_socket_closed_by_one_call_is_given_back_before_the_next_is_opened);
     RUN(a_peer_that_closes_is_known_when_all_is_read);
     RUN(a_notice_lost_on_the_line_is_made_up_for_by_asking);
     RUN(a_datagram_larger_than_the_buffer_is_an_error_and_one_lost_on_the_line_is_lost);
