@@ -4,11 +4,14 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { fuzz } from "./fuzz.mjs";
 import { missingTools } from "./install.mjs";
 import { nativeTests } from "./native.mjs";
 import { ci, files, root, run } from "./steps.mjs";
 
 const CONCURRENCY = 2;
+/** Of each fuzz target in `npm test`; `npm run fuzz` takes longer. */
+const FUZZ_SECONDS = 3;
 
 /** `filter`: parts of paths; only test files with one of them in their path run. Gives the exit code. */
 export async function test({ slow, filter }) {
@@ -16,6 +19,7 @@ export async function test({ slow, filter }) {
   const total = { passed: 0, failed: 0, skipped: [] };
   const wanted = (path) => filter.length === 0 || filter.some((part) => path.includes(part));
   await cTests(total, filter);
+  if (filter.length === 0) add(total, await fuzz({ seconds: slow ? 60 : FUZZ_SECONDS }));
   await specs(total, files("assembly/__tests__", (name) => name.endsWith(".spec.ts")).filter(wanted));
   await nodeTests(total, nodeTestFiles(slow).filter(wanted));
   if (filter.length === 0) {
@@ -35,7 +39,10 @@ export async function test({ slow, filter }) {
 
 /** Unit tests of the C host, under AddressSanitizer and UndefinedBehaviorSanitizer. */
 async function cTests(total, filter) {
-  const { passed, failed, skipped } = await nativeTests(filter);
+  add(total, await nativeTests(filter));
+}
+
+function add(total, { passed, failed, skipped }) {
   total.passed += passed;
   total.failed += failed;
   total.skipped.push(...skipped);

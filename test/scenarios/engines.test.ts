@@ -2,12 +2,11 @@
  * One agent: what V8 runs, the engines of the C host run as well. A seeded fifth of the scenarios is compared with V8, octet by octet of each op and
  * by the end state of eUICC and eIMs (all of them in engines.slow.test.ts). In the engine in place, which devices have, all of them hold.
  */
-import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hasEngine, NATIVE_ENGINES, NativeAgent, type NativeEngine } from "../sim/agent/index.js";
+import { hasEngine, NATIVE_ENGINES, NativeAgent } from "../sim/agent/index.js";
 import { Rng } from "../sim/core/rng.js";
-import { endState } from "../sim/end-state.js";
-import { runScenario, type Run, type Scenario } from "../sim/index.js";
+import { runScenario, type Scenario } from "../sim/index.js";
+import { compareAll } from "./engines.compare.js";
 import { scenarios } from "./index.js";
 
 const SEED = 1;
@@ -32,24 +31,4 @@ test("every scenario holds on the engine in place", { skip: hasEngine("inplace")
 function fifth(seed: number): readonly Scenario[] {
   const rng = new Rng(seed);
   return scenarios.filter(() => rng.int(5) === 0);
-}
-
-export async function compareAll(engine: NativeEngine, chosen: readonly Scenario[]): Promise<void> {
-  const agent = NativeAgent.load(engine);
-  for (const scenario of chosen) {
-    const expected = await runScenario(scenario);
-    const got = await runScenario(scenario, { agent });
-    if (got.failure !== undefined) throw got.failure;
-    compare(scenario, expected, got);
-    got.world.host.agent.dispose?.();
-  }
-}
-
-function compare(scenario: Scenario, expected: Run, got: Run): void {
-  const ops = (run: Run): string[] => run.trace.ops.map((op) => JSON.stringify(op));
-  const [left, right] = [ops(expected), ops(got)];
-  const at = left.findIndex((op, i) => op !== right[i]);
-  assert.equal(at, -1, `"${scenario.name}": op ${at} differs: ${left[at]} in V8, ${right[at]} here`);
-  assert.equal(right.length, left.length, scenario.name);
-  assert.deepEqual(endState(got.world), endState(expected.world), scenario.name);
 }
