@@ -57,11 +57,13 @@ void ipa_modem_stage(struct ipa_modem *m, uint8_t stage) {
 
 /* ---- Lines that nobody asked for ---- */
 
-/* Sockets don't survive this. */
-static void down(struct ipa_modem *m) {
+/* Sockets don't survive this. `gone`: the modem doesn't even know them any more. */
+static void down(struct ipa_modem *m, uint8_t gone) {
     m->attached = 0;
-    for (size_t i = 0; i < IPA_CFG_MODEM_SOCKETS; i++)
-        if (m->sockets[i].state != 0 && !(m->sockets[i].state & IPA_SOCKET_DOOMED)) m->sockets[i].state = IPA_SOCKET_OPEN | IPA_SOCKET_BROKEN;
+    for (struct ipa_modem_socket *s = m->sockets; s < m->sockets + IPA_CFG_MODEM_SOCKETS; s++) {
+        if (s->state & IPA_SOCKET_DOOMED && gone) s->state = 0;
+        if (s->state != 0) s->state |= IPA_SOCKET_BROKEN | gone;
+    }
 }
 
 void ipa_modem_restarted(struct ipa_modem *m) {
@@ -71,14 +73,14 @@ void ipa_modem_restarted(struct ipa_modem *m) {
     m->row = NULL;
     m->open = m->session = m->swept = m->card_known = 0;
     m->card_reset = 1;
-    down(m);
+    down(m, IPA_SOCKET_GONE);
     ipa_at_fail(&m->at, IPA_ERR_MODEM_RESET);
     ipa_at_lost(&m->at, IPA_CFG_AT_BOOT_SYNC);
 }
 
 static void on_socket(struct ipa_modem *m, uint8_t state) {
     for (size_t i = 0; i < IPA_CFG_MODEM_SOCKETS; i++)
-        if (m->sockets[i].state != 0 && m->sockets[i].handle == m->at.event_socket) m->sockets[i].state |= state;
+        if (m->sockets[i].state != 0 && !(m->sockets[i].state & IPA_SOCKET_GONE) && m->sockets[i].handle == m->at.event_socket) m->sockets[i].state |= state;
 }
 
 static void on_event(struct ipa_modem *m, uint8_t event) {
@@ -93,7 +95,7 @@ static void on_event(struct ipa_modem *m, uint8_t event) {
     case IPA_EVENT_DATA: on_socket(m, IPA_SOCKET_DATA); break;
     case IPA_EVENT_CLOSED: on_socket(m, IPA_SOCKET_DATA | IPA_SOCKET_CLOSED); break;
     case IPA_EVENT_READY: on_socket(m, m->at.event_value & 56 ? IPA_SOCKET_DATA | IPA_SOCKET_CLOSED : IPA_SOCKET_DATA); break;
-    default: down(m);
+    default: down(m, 0);
     }
 }
 
@@ -246,13 +248,60 @@ static int boot(struct ipa_modem *m) {
     return IPA_OK;
 }
 
+/* ---- Sleep, and what is done between operations ---- */
+
+void ipa_modem_idle(void *ctx, int idle) {
+    struct ipa_modem *m = ((struct ipa_modem_user *)ctx)->modem;
+    if (idle && m->sleep == AWAKE) m->sleep = DROWSY;
+    else if (!idle && m->sleep == DROWSY) m->sleep = AWAKE;
+}
+
+static int fall_asleep(struct ipa_modem *m) {
+    const struct ipa_modem_config *config = m->config;
+    int result;
+    if (m->stage == 0) {
+        set_text(m, config->psm, config->edrx);
+        ipa_modem_stage(m, 1);
+    }
+    if (config->psm == NULL && m->row == NULL) m->row = &sleep_rows[1];
+    result = config->psm == NULL && config->edrx == NULL ? IPA_OK : ipa_modem_run(m, sleep_rows);
+    if (result == IPA_AGAIN) return result;
+    if (config->uart.wake != NULL) config->uart.wake(config->uart.ctx, 0);
+    m->sleep = ASLEEP;
+    return result;
+}
+
+/* What nobody asked for: sockets that their users have left, and falling asleep. It has the line until it is done, too. */
+static void background(struct ipa_modem *m) {
+    int result = IPA_OK;
+    ipa_at_poll(&m->at, m->at.now);
+    if (m->stage == 0) result = ipa_net_sweep(m);
+    if (result == IPA_OK && m->sleep == DROWSY && m->boot == BOOT_DONE) result = fall_asleep(m);
+    ipa_modem_leave(m, result);
+}
+
+int ipa_modem_poll(struct ipa_modem *m) {
+    int work = m->boot == BOOT_DONE && (m->sleep == DROWSY || (m->sleep == AWAKE && ipa_net_doomed(m)));
+    if (m->owner != IPA_OP_NONE && m->owner != IPA_OP_POLL) return IPA_AGAIN;
+    m->at.now = m->config->now_ms(m->config->ctx);
+    if (m->owner == IPA_OP_NONE) {
+        ipa_at_poll(&m->at, m->at.now);
+        if (!work || ipa_at_busy(&m->at)) return IPA_OK;
+        m->owner = IPA_OP_POLL;
+        m->row = NULL;
+        ipa_modem_stage(m, 0);
+    }
+    background(m);
+    return m->owner == IPA_OP_POLL ? IPA_AGAIN : IPA_OK;
+}
+
 /* ---- Turns ---- */
 
-static void give_up(struct ipa_modem *m) {
+void ipa_modem_give_up(struct ipa_modem *m) {
     if (ipa_at_busy(&m->at)) {
         uint8_t operation = m->owner & 0x7f;
         /* A stream has lost octets. */
-        if (operation >= IPA_OP_SEND && operation < IPA_OP_CLOSE) ipa_net_cut(m, operation & 7);
+        if (operation >= IPA_OP_SEND && operation < IPA_OP_SOCKETS_END) ipa_net_cut(m, operation & 7);
         ipa_at_cancel(&m->at);
     }
     if ((m->owner & 0x7f) == IPA_OP_NET_OPEN) ipa_net_cut(m, m->slot);
@@ -275,9 +324,14 @@ int ipa_modem_enter(struct ipa_modem_user *user, uint8_t operation) {
     uint8_t owner = (uint8_t)(operation | user->number << 7);
     uint32_t now = m->config->now_ms(m->config->ctx);
     int result;
+    if (m->owner == IPA_OP_POLL) {
+        m->at.now = now;
+        background(m);
+        if (m->owner == IPA_OP_POLL) return IPA_AGAIN;
+    }
     if (m->owner != IPA_OP_NONE && m->owner != owner) {
         if ((m->owner ^ owner) & 0x80 && now - m->turn < IPA_CFG_MODEM_TURN_MS) return IPA_AGAIN;
-        give_up(m);
+        ipa_modem_give_up(m);
     }
     ipa_at_poll(&m->at, now);
     if (m->owner == IPA_OP_NONE) {
@@ -289,7 +343,7 @@ int ipa_modem_enter(struct ipa_modem_user *user, uint8_t operation) {
         ipa_modem_stage(m, 0);
     }
     m->turn = now;
-    if (operation != IPA_OP_POLL) wake(m);
+    wake(m);
     if (m->boot == BOOT_DONE) return IPA_OK;
     if (m->stage != 0 && operation != IPA_OP_UICC_RESET && operation != IPA_OP_BEARER) return ipa_modem_leave(m, IPA_ERR_MODEM_RESET);
     if (m->stage == 0) memset(&m->at.arg, 0, sizeof m->at.arg);
@@ -314,40 +368,6 @@ void ipa_modem_init(struct ipa_modem *m, const struct ipa_modem_config *config) 
     ipa_at_init(&m->at, &config->uart, on_line, m);
     m->at.now = config->now_ms(config->ctx);
     ipa_at_lost(&m->at, IPA_CFG_AT_BOOT_SYNC);
-}
-
-/* ---- Sleep ---- */
-
-void ipa_modem_idle(void *ctx, int idle) {
-    struct ipa_modem *m = ((struct ipa_modem_user *)ctx)->modem;
-    if (idle && m->sleep == AWAKE) m->sleep = DROWSY;
-    else if (!idle && m->sleep == DROWSY) m->sleep = AWAKE;
-}
-
-static int fall_asleep(struct ipa_modem *m) {
-    const struct ipa_modem_config *config = m->config;
-    int result;
-    if (m->stage == 0) {
-        set_text(m, config->psm, config->edrx);
-        ipa_modem_stage(m, 1);
-    }
-    if (config->psm == NULL && m->row == NULL) m->row = &sleep_rows[1];
-    result = config->psm == NULL && config->edrx == NULL ? IPA_OK : ipa_modem_run(m, sleep_rows);
-    if (result == IPA_AGAIN) return result;
-    if (config->uart.wake != NULL) config->uart.wake(config->uart.ctx, 0);
-    m->sleep = ASLEEP;
-    return result;
-}
-
-int ipa_modem_poll(struct ipa_modem *m) {
-    if (m->owner != IPA_OP_NONE && (m->owner & 0x7f) != IPA_OP_POLL) return IPA_AGAIN;
-    int sweeps = ipa_net_doomed(m) && m->boot == BOOT_DONE && m->sleep != ASLEEP;
-    if (!sweeps && (m->sleep != DROWSY || m->boot != BOOT_DONE)) {
-        ipa_at_poll(&m->at, m->config->now_ms(m->config->ctx));
-        return IPA_OK;
-    }
-    int result = ipa_modem_enter(&m->agent, IPA_OP_POLL);
-    return result != IPA_OK ? result : ipa_modem_leave(m, sweeps ? ipa_net_sweep(m) : fall_asleep(m));
 }
 
 /* ---- Identity, application ---- */
@@ -400,7 +420,7 @@ static int bearer_step(struct ipa_modem *m, int restart, uint32_t wait_ms) {
         m->stage = START;
         /* fall through */
     case START:
-        if (restart) down(m);
+        if (restart) down(m, 0);
         ipa_modem_stage(m, restart ? OFF : ON);
         return IPA_OK;
     case OFF:

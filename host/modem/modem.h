@@ -133,7 +133,10 @@ struct ipa_modem {
 /* config must outlive it. */
 void ipa_modem_init(struct ipa_modem *modem, const struct ipa_modem_config *config);
 
-/* Reads what the modem has to say, and settles it to sleep or wakes it. Never begins where a user is at work. */
+/*
+ * Reads what the modem has to say, closes sockets that were left, settles it to sleep. Never begins where a user is at work. IPA_OK, or
+ * IPA_AGAIN while an operation is under way.
+ */
 int ipa_modem_poll(struct ipa_modem *modem);
 
 /* As struct ipa_config's of the same names (ipa.h); ctx: struct ipa_modem_user. */
@@ -152,12 +155,14 @@ int ipa_modem_command(struct ipa_modem_user *user, const struct ipa_at_row *row,
 /* ---- For uicc_at.c and net_at.c ---- */
 
 /* Operations; a user has at most one. Those of a socket are OP + socket. */
-enum { IPA_OP_NONE, IPA_OP_POLL, IPA_OP_BEARER, IPA_OP_IMEI, IPA_OP_COMMAND, IPA_OP_UICC_OPEN, IPA_OP_UICC_TRANSMIT, IPA_OP_UICC_CLOSE, IPA_OP_UICC_RESET, IPA_OP_NET_OPEN, IPA_OP_SEND = 16, IPA_OP_RECEIVE = 24, IPA_OP_CLOSE = 32 };
+enum { IPA_OP_NONE, IPA_OP_POLL, IPA_OP_BEARER, IPA_OP_IMEI, IPA_OP_COMMAND, IPA_OP_UICC_OPEN, IPA_OP_UICC_TRANSMIT, IPA_OP_UICC_CLOSE, IPA_OP_UICC_RESET, IPA_OP_NET_OPEN, IPA_OP_SEND = 16, IPA_OP_RECEIVE = 24, IPA_OP_SOCKETS_END = 32 };
 
 /* Begins the operation or goes on with it: IPA_OK when it has the modem, which is up. Otherwise return what it gives. */
 int ipa_modem_enter(struct ipa_modem_user *user, uint8_t operation);
 /* Ends it unless `result` is IPA_AGAIN; gives `result`. */
 int ipa_modem_leave(struct ipa_modem *modem, int result);
+/* Ends the operation under way without its result; its buffers are forgotten. */
+void ipa_modem_give_up(struct ipa_modem *modem);
 /* One row, a whole script, or the family's; at.arg is set before. */
 int ipa_modem_row(struct ipa_modem *modem, const struct ipa_at_row *row);
 int ipa_modem_run(struct ipa_modem *modem, const struct ipa_at_row *script);

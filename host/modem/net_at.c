@@ -10,8 +10,15 @@ static int is_secure(const struct ipa_modem_socket *s) { return s->kind >= IPA_N
 
 void ipa_net_cut(struct ipa_modem *m, uint8_t slot) {
     struct ipa_modem_socket *s = &m->sockets[slot];
-    if ((m->owner & 0x7f) == IPA_OP_NET_OPEN) s->state = m->stage != 0 ? IPA_SOCKET_DOOMED : s->state;
-    else if (!is_datagram(s)) s->state |= IPA_SOCKET_BROKEN;
+    if ((m->owner & 0x7f) != IPA_OP_NET_OPEN) {
+        if (!is_datagram(s)) s->state |= IPA_SOCKET_BROKEN;
+    } else if (m->stage != 0) {
+        int taken = 0;
+        s->handle = m->at.arg.socket;
+        /* A handle that the modem had not given yet may be another socket's. */
+        for (size_t i = 0; i < IPA_CFG_MODEM_SOCKETS; i++) taken |= &m->sockets[i] != s && m->sockets[i].state != 0 && m->sockets[i].handle == s->handle;
+        s->state = taken ? 0 : IPA_SOCKET_DOOMED;
+    }
 }
 
 static struct ipa_modem_socket *socket_of(struct ipa_modem_user *user, int socket) {
@@ -27,23 +34,25 @@ static const struct ipa_at_row *script(struct ipa_modem *m, const struct ipa_mod
 
 static const struct ipa_at_row *closing(struct ipa_modem *m, const struct ipa_modem_socket *s) { return script(m, s, IPA_SCRIPT_CLOSE, IPA_SCRIPT_CLOSE, IPA_SCRIPT_SECURE_CLOSE); }
 
-static struct ipa_modem_socket *doomed(const struct ipa_modem *m) {
-    for (int i = 0; i < IPA_CFG_MODEM_SOCKETS; i++) if (m->sockets[i].state & IPA_SOCKET_DOOMED) return (struct ipa_modem_socket *)&m->sockets[i];
-    return NULL;
+static uint8_t doomed(const struct ipa_modem *m) {
+    uint8_t slot = 0;
+    while (slot < IPA_CFG_MODEM_SOCKETS && !(m->sockets[slot].state & IPA_SOCKET_DOOMED)) slot++;
+    return slot;
 }
 
-int ipa_net_doomed(const struct ipa_modem *m) { return doomed(m) != NULL; }
+int ipa_net_doomed(const struct ipa_modem *m) { return doomed(m) < IPA_CFG_MODEM_SOCKETS; }
 
 int ipa_net_sweep(struct ipa_modem *m) {
-    struct ipa_modem_socket *s;
-    while ((s = doomed(m)) != NULL) {
-        m->at.arg.socket = s->handle;
-        /* Whatever the modem answers: one that restarted has no socket any more. */
-        if (ipa_modem_run(m, closing(m, s)) == IPA_AGAIN) return IPA_AGAIN;
-        s->state = 0;
+    for (;;) {
+        if (m->row == NULL) {
+            m->slot = doomed(m);
+            if (m->slot == IPA_CFG_MODEM_SOCKETS) return IPA_OK;
+            m->at.arg.socket = m->sockets[m->slot].handle;
+        }
+        int result = ipa_modem_run(m, closing(m, &m->sockets[m->slot]));
+        if (result == IPA_AGAIN) return result;
+        m->sockets[m->slot].state = 0;
     }
-    memset(&m->at.arg, 0, sizeof m->at.arg);
-    return IPA_OK;
 }
 
 /* What these sockets can check is a PSK, where the family has that; everything else is refused by name. */
@@ -204,20 +213,22 @@ static int net_receive(void *ctx, int socket, uint8_t *data, size_t cap) {
 
 static int net_close(void *ctx, int socket) {
     struct ipa_modem_user *user = ctx;
+    struct ipa_modem *m = user->modem;
     struct ipa_modem_socket *s = socket_of(user, socket);
-    uint8_t owner = user->modem->owner & 0x7f;
+    uint8_t operation = m->owner & 0x7f;
     if (s == NULL) return IPA_OK;
     /* An operation of this user on this socket ends with it. */
-    if (owner >= IPA_OP_SEND && (owner & 7) == socket) (void)ipa_modem_enter(user, IPA_OP_CLOSE);
-    if (user->modem->owner == (IPA_OP_CLOSE | user->number << 7)) (void)ipa_modem_leave(user->modem, IPA_OK);
-    s->state = IPA_SOCKET_DOOMED;
-    ipa_modem_poll(user->modem);
+    if (m->owner >> 7 == user->number && operation >= IPA_OP_SEND && (operation & 7) == socket) ipa_modem_give_up(m);
+    s->state = s->state & IPA_SOCKET_GONE ? 0 : IPA_SOCKET_DOOMED;
+    ipa_modem_poll(m);
     return IPA_OK;
 }
 
 struct ipa_net ipa_modem_net(struct ipa_modem_user *user) {
     struct ipa_net net = { net_open, net_send, net_receive, net_close, 0xffff, user };
-    for (const struct ipa_modem_family *const *family = user->modem->config->families; *family != NULL; family++)
+    /* Before the first boot it may be any of them. */
+    if (user->modem->family != NULL) net.send_max = user->modem->family->send_max;
+    for (const struct ipa_modem_family *const *family = user->modem->config->families; user->modem->family == NULL && *family != NULL; family++)
         if ((*family)->send_max < net.send_max) net.send_max = (*family)->send_max;
     return net;
 }

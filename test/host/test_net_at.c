@@ -283,10 +283,12 @@ TEST(the_family_is_found_by_the_model) {
         int result;
         phone_on(&p, NULL, fake);
         memcpy(p.families, families, sizeof families);
+        CHECK_INT(ipa_modem_net(&p.modem.agent).send_max, 1024);
         p.config.apn = NULL;
         FAKE_AWAIT(&p.fake, result, ipa_modem_imei(&p.modem.agent, &imei));
         CHECK_INT(result, IPA_OK);
         CHECK(p.modem.family == families[i]);
+        CHECK_INT(ipa_modem_net(&p.modem.agent).send_max, families[i]->send_max);
     }
 }
 
@@ -316,6 +318,33 @@ TEST(who_stays_away_loses_its_turn_and_its_stream) {
     CHECK_INT(result, IPA_OK);
     CHECK(p.fake.now > 11000);
     CHECK_INT(send_to(0, "hi", 2), IPA_ERR_LINK);
+    phone_done(&p);
+}
+
+TEST(a_socket_that_was_left_is_closed_before_the_next_opening) {
+    static const struct fake_step steps[] = { OPENED("UDP"), STEP("AT+QICLOSE=0\r", OKAY), OPENED("TCP"), STEP("AT+QICLOSE=1\r", OKAY), STEP("AT+QIOPEN=1,1,\"UDP\",\"h\",5684,0,0\r", OKAY "\r\n+QIOPEN: 1,0\r\n") };
+    opened_quectel(IPA_NET_UDP, COUNT(steps));
+    CHECK_INT(p.net.close(p.net.ctx, 0), IPA_OK);
+    CHECK_INT(send_to(0, "x", 1), IPA_ERR_INVALID);
+    CHECK_INT(open_to(IPA_NET_TCP, "h"), 0);
+    CHECK_INT(open_to(IPA_NET_UDP, "h"), 1);
+    CHECK_INT(open_to(IPA_NET_UDP, "h"), IPA_ERR_BUSY);
+    phone_done(&p);
+}
+
+TEST(closing_ends_the_socket_s_operation_and_gives_the_line_back) {
+    static const struct fake_step steps[] = { OPENED("UDP"), STEP("AT+QISEND=0,2\r", "\r\n> "), STEP("\0\0", "\r\nSEND OK\r\n"), STEP("AT+QICLOSE=0\r", OKAY), STEP("AT+CSQ\r", OKAY) };
+    static const struct ipa_at_row csq = { "+CSQ", NULL, 0, 0 };
+    uint32_t before;
+    int result;
+    opened_quectel(IPA_NET_UDP, COUNT(steps));
+    for (int i = 0; i < 100; i++) CHECK_INT(p.net.send(p.net.ctx, 0, (const uint8_t *)"hi", 2), IPA_AGAIN);
+    CHECK_INT(p.net.close(p.net.ctx, 0), IPA_OK);
+    before = p.fake.now;
+    for (int i = 0; i < 500; i++) ipa_modem_poll(&p.modem);
+    FAKE_AWAIT(&p.fake, result, ipa_modem_command(&p.modem.application, &csq, NULL));
+    CHECK_INT(result, IPA_OK);
+    CHECK(p.fake.now - before < 2000);
     phone_done(&p);
 }
 
@@ -387,6 +416,8 @@ int main(void) {
     RUN(the_family_is_found_by_the_model);
     RUN(an_operation_begun_has_the_line_until_it_is_over);
     RUN(who_stays_away_loses_its_turn_and_its_stream);
+    RUN(a_socket_that_was_left_is_closed_before_the_next_opening);
+    RUN(closing_ends_the_socket_s_operation_and_gives_the_line_back);
     RUN(idle_sets_power_saving_and_the_next_operation_takes_it_back);
     RUN(a_silent_boot_shows_by_the_echo_that_is_back);
     RUN(a_modem_that_never_answers_is_reset_by_the_board_once);

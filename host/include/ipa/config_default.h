@@ -84,6 +84,10 @@
 #ifndef IPA_CFG_HTTPS
 #define IPA_CFG_HTTPS IPA_CFG_TLS
 #endif
+/* Device (boards/app): TLS and DTLS are the modem's, and so are the checks. */
+#ifndef IPA_CFG_MODEM_TLS
+#define IPA_CFG_MODEM_TLS 0
+#endif
 /* DTLS by certificates (trust from the eIM configuration), and by a pre-shared key that the board gives. */
 #ifndef IPA_CFG_DTLS_ECDSA
 #define IPA_CFG_DTLS_ECDSA 1
