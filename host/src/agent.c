@@ -282,7 +282,7 @@ static int begin(struct ipa *ipa, uint32_t *wait_ms) {
 
 /* What goes to the agent as a status: it knows one number for every failed check of a peer. */
 static int status_of(int r) {
-    return r <= IPA_ERR_TRUST_KEY && r >= IPA_ERR_TRUST_NONE ? IPA_ERR_TRUST : r;
+    return (r <= IPA_ERR_TRUST_KEY && r >= IPA_ERR_TRUST_NONE) || r == IPA_ERR_TRUST_ROLE ? IPA_ERR_TRUST : r;
 }
 
 static int work(struct ipa *ipa, uint32_t *wait_ms) {

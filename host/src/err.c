@@ -45,6 +45,7 @@ const char *ipa_err_name(int err) {
         NAME(IPA_ERR_TRUST_VERSION);
         NAME(IPA_ERR_TRUST_FORM);
         NAME(IPA_ERR_TRUST_NONE);
+        NAME(IPA_ERR_TRUST_ROLE);
         NAME(IPA_ERR_TLS_FRAGMENT);
         NAME(IPA_ERR_TLS_ALERT);
         NAME(IPA_ERR_TLS);

@@ -59,6 +59,8 @@ export class ReplayBoard {
       "-M", "netduinoplus2", "-nographic", "-monitor", "none", "-icount", "shift=0", "-serial", `file:${join(folder, "console")}`,
       "-chardev", `socket,id=uart,path=${path},server=on,wait=on`, "-serial", "chardev:uart", "-kernel", elf,
     ], { stdio: ["ignore", "ignore", "pipe"] });
+    // an interrupted run must not leave it behind
+    process.once("exit", () => qemu.kill("SIGKILL"));
     let complaint = "";
     qemu.stderr?.setEncoding("utf8").on("data", (text: string) => (complaint += text));
     for (let tries = 0; tries < 200 && qemu.exitCode === null; tries++) {

@@ -55,6 +55,7 @@ enum ipa_err {
     IPA_ERR_TRUST_VERSION = -66,  /* the peer offers only an older protocol or a weaker suite */
     IPA_ERR_TRUST_FORM = -67,     /* this link can't check this form of trust */
     IPA_ERR_TRUST_NONE = -68,     /* nothing to trust the peer by */
+    IPA_ERR_TRUST_ROLE = -75,     /* certificate without the role of an SM-DP+ or SM-DS (SGP.22 4.5.2) */
     IPA_ERR_TLS_FRAGMENT = -69,   /* the server ignores max_fragment_length, and its record doesn't fit */
     IPA_ERR_TLS_ALERT = -70,
     IPA_ERR_TLS = -71,            /* any other failure of TLS or DTLS */

@@ -30,6 +30,7 @@ struct ipa_net {
     int (*send)(void *ctx, int socket, const uint8_t *data, size_t len);
     /* Octets received; UDP: one datagram, IPA_ERR_TOO_LARGE when it exceeds cap. IPA_AGAIN: nothing there. IPA_ERR_CLOSED. */
     int (*receive)(void *ctx, int socket, uint8_t *data, size_t cap);
+    /* Done at once for the caller: never IPA_AGAIN. */
     int (*close)(void *ctx, int socket);
     uint16_t send_max;       /* most octets in one send; a datagram above it is refused */
     void *ctx;
