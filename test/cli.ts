@@ -8,11 +8,13 @@ import { command as eim } from "./cli/eim.js";
 import { command as euicc } from "./cli/euicc.js";
 import { command as figures } from "./cli/figures.js";
 import { command as list } from "./cli/list.js";
+import { command as modem } from "./cli/modem.js";
 import { command as run } from "./cli/run.js";
+import { command as sign } from "./cli/sign.js";
 import { command as size } from "./cli/size.js";
 import { command as smdp } from "./cli/smdp.js";
 
-const commands: readonly Command[] = [demo, list, run, agent, eim, smdp, euicc, decode, size, figures];
+const commands: readonly Command[] = [demo, list, run, agent, eim, smdp, euicc, modem, sign, decode, size, figures];
 
 function usage(): string {
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`);

@@ -12,7 +12,6 @@
 
 #define CORE_HZ 168000000u
 #define READY_BOUND 100000u  /* HSE starts within 2 ms, the PLL locks within 300 us */
-#define WATCHDOG_S 26u
 
 static volatile uint32_t milliseconds;
 
@@ -58,19 +57,19 @@ void board_sleep(uint32_t ms) {
 /* ---- entropy ---- */
 
 #if BOARD_ENTROPY_SEED
-/* The emulator puts the seed here before the start (QEMU: -device loader). Not initialised. */
+/* The emulator puts the seed here at each reset (QEMU: -device loader); how much was taken outlives a reset, so that nothing repeats. */
 __attribute__((section(".noinit"), used)) volatile uint32_t _seed;
+__attribute__((section(".noinit"))) static volatile uint32_t taken;
 
 int board_entropy(void *ctx, uint8_t *p, size_t len) {
     (void)ctx;
-    uint32_t x = _seed | 1u;
     while (len-- != 0) {
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^= x << 5;
-        *p++ = (uint8_t)(x >> 11);
+        /* A counter, well mixed (the finaliser of MurmurHash3). */
+        uint32_t x = _seed + ++taken * 0x9E3779B9u;
+        x = (x ^ x >> 16) * 0x85EBCA6Bu;
+        x = (x ^ x >> 13) * 0xC2B2AE35u;
+        *p++ = (uint8_t)(x >> 24);
     }
-    _seed = x;
     return 0;
 }
 #else
@@ -105,21 +104,6 @@ int board_entropy(void *ctx, uint8_t *p, size_t len) {
     return 0;
 }
 #endif
-
-/* ---- watchdog: 26 s from the 32 kHz oscillator by 256, started by the first call ---- */
-
-void board_watchdog(void *ctx) {
-    static uint8_t started;
-    (void)ctx;
-    if (!started) {
-        IWDG->kr = 0x5555u;
-        IWDG->pr = 6u;
-        IWDG->rlr = WATCHDOG_S * 125u;
-        IWDG->kr = 0xCCCCu;
-        started = 1;
-    }
-    IWDG->kr = 0xAAAAu;
-}
 
 /* ---- journal ---- */
 

@@ -41,6 +41,7 @@ void systick_handler(void);
 /* usart.c */
 void usart_init(uint32_t pclk1_hz, uint32_t pclk2_hz);
 void console_write(const char *text);
+int console_read(void);   /* -1: no key */
 extern const struct ipa_uart modem_uart;
 uint32_t modem_overruns(void);
 void usart1_handler(void);

@@ -10,25 +10,32 @@
 #define FLASH_F4_BOUND 200000000u
 #endif
 
+/* Where the driver meets the controller; a unit test puts an emulated one there. */
+#ifndef FLASH_F4_SET
+#define FLASH_F4_SET(reg, value) ((reg) = (value))
+#define FLASH_F4_STATUS(regs) ((regs)->sr)
+#define FLASH_F4_WORD(at, word) (*(at) = (word))
+#endif
+
 static int settle(struct flash_regs *regs) {
     uint32_t n = FLASH_F4_BOUND;
-    while ((regs->sr & FLASH_SR_BSY) != 0) {
+    while ((FLASH_F4_STATUS(regs) & FLASH_SR_BSY) != 0) {
         if (--n == 0) return IPA_ERR_STORE;
     }
-    return (regs->sr & FLASH_SR_ERRORS) != 0 ? IPA_ERR_STORE : 0;
+    return (FLASH_F4_STATUS(regs) & FLASH_SR_ERRORS) != 0 ? IPA_ERR_STORE : 0;
 }
 
 static int unlock(struct flash_regs *regs) {
     if ((regs->cr & FLASH_CR_LOCK) != 0) {
-        regs->keyr = FLASH_KEY1;
-        regs->keyr = FLASH_KEY2;
+        FLASH_F4_SET(regs->keyr, FLASH_KEY1);
+        FLASH_F4_SET(regs->keyr, FLASH_KEY2);
     }
-    regs->sr = FLASH_SR_ERRORS; /* left by an earlier one: written to be cleared */
+    FLASH_F4_SET(regs->sr, FLASH_SR_ERRORS); /* left by an earlier one: written to be cleared */
     return settle(regs);
 }
 
 static int lock(struct flash_regs *regs, int result) {
-    regs->cr = FLASH_CR_LOCK;
+    FLASH_F4_SET(regs->cr, FLASH_CR_LOCK);
     return result;
 }
 
@@ -45,11 +52,11 @@ int flash_f4_prog(void *ctx, uint32_t block, uint32_t off, const void *p, size_t
     const struct flash_f4 *flash = ctx;
     volatile uint32_t *to = (volatile uint32_t *)(void *)at(flash, block, off);
     int err = unlock(flash->regs);
-    flash->regs->cr = FLASH_CR_PG | FLASH_CR_PSIZE_WORD;
+    FLASH_F4_SET(flash->regs->cr, FLASH_CR_PG | FLASH_CR_PSIZE_WORD);
     for (size_t i = 0; err == 0 && i < len / 4; i++) {
         uint32_t word;
         memcpy(&word, (const uint8_t *)p + 4 * i, 4);
-        to[i] = word;
+        FLASH_F4_WORD(&to[i], word);
         err = settle(flash->regs);
         if (err == 0 && to[i] != word) err = IPA_ERR_STORE;
     }
@@ -60,8 +67,8 @@ int flash_f4_erase(void *ctx, uint32_t block) {
     const struct flash_f4 *flash = ctx;
     int err = unlock(flash->regs);
     if (err == 0) {
-        flash->regs->cr = FLASH_CR_SER | FLASH_CR_PSIZE_WORD | FLASH_CR_SNB(flash->first_sector + block);
-        flash->regs->cr |= FLASH_CR_STRT;
+        FLASH_F4_SET(flash->regs->cr, FLASH_CR_SER | FLASH_CR_PSIZE_WORD | FLASH_CR_SNB(flash->first_sector + block));
+        FLASH_F4_SET(flash->regs->cr, flash->regs->cr | FLASH_CR_STRT);
         err = settle(flash->regs);
     }
     const uint8_t *p = at(flash, block, 0);

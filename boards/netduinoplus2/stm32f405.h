@@ -1,6 +1,6 @@
 /*
- * Registers of the STM32F405 (RM0090) that this board uses. Peripherals are reached through pointers, so that a unit test can put
- * a fake block in a peripheral's place.
+ * Registers of the STM32F405 (RM0090) that this board uses. A unit test puts fakes in their place: STM32_AT(address) gives where a
+ * block of registers stands.
  */
 #ifndef STM32F405_H
 #define STM32F405_H
@@ -37,17 +37,20 @@ struct systick_regs { /* 0xE000E010, ARMv7-M B3.3 */
     volatile uint32_t ctrl, load, val, calib;
 };
 
-#define RCC ((struct rcc_regs *)0x40023800u)
-#define FLASH ((struct flash_regs *)0x40023C00u)
-#define GPIO(port) ((struct gpio_regs *)(0x40020000u + 0x400u * (port)))
-#define USART1 ((struct usart_regs *)0x40011000u)
-#define USART2 ((struct usart_regs *)0x40004400u)
-#define RNG ((struct rng_regs *)0x50060800u)
-#define IWDG ((struct iwdg_regs *)0x40003000u)
-#define SYSTICK ((struct systick_regs *)0xE000E010u)
-#define NVIC_ISER ((volatile uint32_t *)0xE000E100u)
-#define NVIC_ICER ((volatile uint32_t *)0xE000E180u)
-#define SCB_AIRCR (*(volatile uint32_t *)0xE000ED0Cu)
+#ifndef STM32_AT
+#define STM32_AT(address) (address)
+#endif
+#define RCC ((struct rcc_regs *)STM32_AT(0x40023800u))
+#define FLASH ((struct flash_regs *)STM32_AT(0x40023C00u))
+#define GPIO(port) ((struct gpio_regs *)STM32_AT(0x40020000u + 0x400u * (port)))
+#define USART1 ((struct usart_regs *)STM32_AT(0x40011000u))
+#define USART2 ((struct usart_regs *)STM32_AT(0x40004400u))
+#define RNG ((struct rng_regs *)STM32_AT(0x50060800u))
+#define IWDG ((struct iwdg_regs *)STM32_AT(0x40003000u))
+#define SYSTICK ((struct systick_regs *)STM32_AT(0xE000E010u))
+#define NVIC_ISER ((volatile uint32_t *)STM32_AT(0xE000E100u))
+#define NVIC_ICER ((volatile uint32_t *)STM32_AT(0xE000E180u))
+#define SCB_AIRCR (*(volatile uint32_t *)STM32_AT(0xE000ED0Cu))
 
 #define IRQ_USART1 37u
 #define IRQ_USART2 38u

@@ -2,7 +2,7 @@
  * USART1 console, USART2 modem (RM0090 30). Both directions of the modem go by interrupt and ring buffer, with RTS/CTS: at 115200 an octet
  * comes every 87 us, and an erase of flash stalls the core for 400 ms.
  *
- *   PA9 TX console    PA2 TX, PA3 RX, PA0 CTS, PA1 RTS modem    all AF7
+ *   PA9 TX, PA10 RX console    PA2 TX, PA3 RX, PA0 CTS, PA1 RTS modem    all AF7
  */
 #include "board.h"
 #include "stm32f405.h"
@@ -31,23 +31,27 @@ static void pin(uint32_t port, uint32_t number, uint32_t function) {
 }
 
 void usart_init(uint32_t pclk1_hz, uint32_t pclk2_hz) {
-    static const uint8_t pins[] = {0, 1, 2, 3, 9};
+    static const uint8_t pins[] = {0, 1, 2, 3, 9, 10};
     for (unsigned i = 0; i < sizeof pins; i++) pin(0, pins[i], 7);
     USART1->brr = (pclk2_hz + BAUD / 2u) / BAUD;
-    USART1->cr1 = USART_CR1_UE | USART_CR1_TE;
+    USART1->cr1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE;
     USART2->brr = (pclk1_hz + BAUD / 2u) / BAUD;
     USART2->cr3 = USART_CR3_RTSE | USART_CR3_CTSE;
     USART2->cr1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE | USART_CR1_RXNEIE;
     NVIC_ISER[IRQ_USART2 / 32u] = 1u << (IRQ_USART2 % 32u);
 }
 
-/* The console only speaks, and waits for its turn: a line of text is 8 ms. */
+/* The console waits for its turn: a line of text is 8 ms. What is typed is looked at once a loop, the last key counts. */
 void console_write(const char *text) {
     for (; *text != '\0'; text++) {
         for (uint32_t n = 1000000u; (USART1->sr & USART_SR_TXE) == 0 && n != 0; n--) {
         }
         USART1->dr = (uint8_t)*text;
     }
+}
+
+int console_read(void) {
+    return (USART1->sr & (USART_SR_RXNE | USART_SR_ORE)) != 0 ? (int)(USART1->dr & 0x7Fu) : -1;
 }
 
 void usart1_handler(void) {
@@ -64,9 +68,8 @@ void usart2_handler(void) {
     uint32_t sr = USART2->sr;
     if ((sr & USART_SR_ORE) != 0) overruns++;
     if ((sr & (USART_SR_RXNE | USART_SR_ORE)) != 0) {
-        uint8_t octet = (uint8_t)USART2->dr; /* clears both */
-        if (filled(&rx) < RING) rx.data[rx.head++ & (RING - 1u)] = octet;
-        else overruns++;
+        if (filled(&rx) < RING) rx.data[rx.head++ & (RING - 1u)] = (uint8_t)USART2->dr; /* clears both */
+        else USART2->cr1 &= ~USART_CR1_RXNEIE; /* the octet stays there, and RTS holds the modem off, until modem_read */
     }
     if ((sr & USART_SR_TXE) != 0 && (USART2->cr1 & USART_CR1_TXEIE) != 0) send_octets();
 }
@@ -75,10 +78,20 @@ uint32_t modem_overruns(void) {
     return overruns;
 }
 
+/* Without the modem's interrupt, which changes CR1 too. */
+static void quiet(int on) {
+    (on ? NVIC_ICER : NVIC_ISER)[IRQ_USART2 / 32u] = 1u << (IRQ_USART2 % 32u);
+}
+
 static size_t modem_read(void *ctx, uint8_t *p, size_t cap) {
     size_t n = 0;
     (void)ctx;
     while (n < cap && filled(&rx) != 0) p[n++] = rx.data[rx.tail++ & (RING - 1u)];
+    if (n != 0) {
+        quiet(1);
+        USART2->cr1 |= USART_CR1_RXNEIE;
+        quiet(0);
+    }
     return n;
 }
 
@@ -86,9 +99,9 @@ static size_t modem_write(void *ctx, const uint8_t *p, size_t len) {
     size_t n = 0;
     (void)ctx;
     while (n < len && filled(&tx) < RING) tx.data[tx.head++ & (RING - 1u)] = p[n++];
-    NVIC_ICER[IRQ_USART2 / 32u] = 1u << (IRQ_USART2 % 32u);
+    quiet(1);
     send_octets();
-    NVIC_ISER[IRQ_USART2 / 32u] = 1u << (IRQ_USART2 % 32u);
+    quiet(0);
     return n;
 }
 

@@ -66,7 +66,7 @@ static int set_line(int fd, unsigned long baud, int flow) {
     settings.c_cflag |= CLOCAL | CREAD;
     settings.c_cflag &= ~(tcflag_t)(CSTOPB | CRTSCTS);
     if (flow) settings.c_cflag |= CRTSCTS;
-    settings.c_cc[VMIN] = 0;
+    settings.c_cc[VMIN] = 1;
     settings.c_cc[VTIME] = 0;
     cfsetispeed(&settings, rates[i].speed);
     cfsetospeed(&settings, rates[i].speed);

@@ -26,6 +26,10 @@ void ipa_coap_init(struct ipa_coap *c, const struct ipa_coap_config *config, uin
     c->szx_start = config->szx;
 }
 
+void ipa_coap_limit(struct ipa_coap *c, size_t datagram) {
+    c->datagram = datagram;
+}
+
 void ipa_coap_fail(struct ipa_coap *c, int error) {
     c->phase = IPA_COAP_FAILED;
     c->error = error;

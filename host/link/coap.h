@@ -44,6 +44,7 @@ struct ipa_coap {
     const struct ipa_coap_config *config;
     const char *host;
     size_t host_len;
+    size_t datagram;             /* largest message that the way takes; 0: any */
     uint32_t random;             /* state of a small generator: jitter, Request-Tags */
 
     enum ipa_coap_phase phase;
@@ -58,6 +59,7 @@ struct ipa_coap {
     uint32_t written;            /* octets taken from the caller */
     uint8_t szx1;                /* of Block1 now */
     uint8_t szx_start;           /* what the server took last time */
+    uint8_t szx_max;             /* what the way and the configuration allow */
     uint8_t blockwise;           /* Block1 in use: Request-Tag in every message */
     uint8_t uploaded;            /* the server has the whole request, or has answered before it had */
 
@@ -106,6 +108,9 @@ struct ipa_coap {
 
 /* config must outlive the client. entropy: 32 random bits, for the first MID, the first tokens and jitter. */
 void ipa_coap_init(struct ipa_coap *c, const struct ipa_coap_config *config, uint32_t entropy);
+
+/* The way takes messages of up to `datagram` octets, from the next exchange on: blocks are made to fit. */
+void ipa_coap_limit(struct ipa_coap *c, size_t datagram);
 
 /*
  * Begins a POST with a body of `total` octets. host: Uri-Host, or empty; it stays where it is until the exchange ends. An exchange

@@ -133,11 +133,20 @@ static void body_restart(struct ipa_coap *c) {
     c->echoed = 0;
 }
 
+/* Largest block with which a message fits the way; everything but name, path and Echo takes up to 40 octets. */
+static uint8_t fitting_szx(const struct ipa_coap *c) {
+    uint8_t szx = c->config->szx;
+    size_t head = c->host_len + strlen(c->config->path) + 40;
+    while (szx > 0 && c->datagram > 0 && block_size(szx) + head > c->datagram) szx--;
+    return szx;
+}
+
 int ipa_coap_body_begin(struct ipa_coap *c) {
     /* Name, path, and about 96 octets of everything else at its longest. */
     if (c->host_len > 255 || c->host_len + strlen(c->config->path) + 96 > IPA_CFG_COAP_HEADER) return IPA_ERR_NO_MEM;
-    c->szx1 = c->szx_start;
-    c->szx2 = c->config->szx;
+    c->szx_max = fitting_szx(c);
+    c->szx1 = c->szx_start < c->szx_max ? c->szx_start : c->szx_max;
+    c->szx2 = c->szx_max;
     body_restart(c);
     ipa_coap_body_next(c);
     return IPA_OK;

@@ -5,6 +5,9 @@
 
 #include "mbedtls/sha256.h"
 
+/* Longest time for a last word to the server. */
+#define CLOSE_MS 3000u
+
 #define ALIGNED(n) (((n) + 7u) / 8u * 8u)
 
 void ipa_link_defaults(struct ipa_link_config *config) {
@@ -119,6 +122,7 @@ static int choose_trust(struct ipa_links *l, const struct ipa_endpoint *to) {
     l->a6_len = l->a6 == NULL ? 0 : to->trust_len;
     l->peer.ca = c->ca;
     l->peer.ca_len = c->ca_len;
+    l->peer.role = to->peer == IPA_PEER_SMDP ? IPA_ROLE_DP_TLS : to->peer == IPA_PEER_SMDS ? IPA_ROLE_DS_TLS : 0;
     if (plain_coap(l)) return IPA_OK;
     if (to->binding == IPA_ESIPA_COAPS && c->psk_identity != NULL) {
         trust->kind = IPA_TRUST_PSK;
@@ -207,21 +211,29 @@ static int timed_out(struct ipa_links *l) {
 
 static int close_link(void *ctx) {
     struct ipa_links *l = ctx;
-    if (l->binding == IPA_ESIPA_COAPS) ipa_coaps_close(l);
-    else if (l->binding != 0) ipa_https_close(l);
+    int fresh, err = IPA_OK;
+    if (l->binding == 0) return IPA_OK;
+    if (!l->closing) l->waiting = 0;
+    l->closing = 1;
+    int late = overdue(l, CLOSE_MS, &fresh);
+    if (!late) err = l->binding == IPA_ESIPA_COAPS ? ipa_coaps_close(l) : ipa_https_close(l);
+    if (err == IPA_AGAIN) return err;
+    /* A session that was kept has no socket any more; everything else ends here. */
+    if (late || l->tls.state == IPA_TLS_CLOSED) ipa_links_drop(l);
     l->binding = (enum ipa_binding)0;
-    l->opened = 0;
-    l->waiting = 0;
+    l->opened = l->waiting = l->closing = 0;
     return IPA_OK;
 }
 
 static int open_link(void *ctx, const struct ipa_endpoint *to, uint32_t wait_ms) {
     struct ipa_links *l = ctx;
     int fresh, err = IPA_OK;
-    if (!l->waiting && l->opened) (void)close_link(l);
+    if (l->opened || l->closing) {
+        if (close_link(l) == IPA_AGAIN) return IPA_AGAIN;
+    }
     int late = overdue(l, wait_ms, &fresh);
     if (fresh) err = prepare(l, to);
-    if (late) err = timed_out(l);
+    if (late) err = ipa_tls_timed_out(&l->tls);
     else if (err == IPA_OK) err = l->binding == IPA_ESIPA_COAPS ? ipa_coaps_open(l, fresh) : ipa_https_open(l);
     if (err < 0 && err != IPA_AGAIN) {
         ipa_links_drop(l);
@@ -282,13 +294,13 @@ int ipa_link_init(struct ipa_link *door, const struct ipa_link_config *config, v
 
 int ipa_link_sleep(struct ipa_link *door) {
     struct ipa_links *l = door->ctx;
-    if (l->opened) (void)close_link(l);
+    if (l->opened && close_link(l) == IPA_AGAIN) return IPA_AGAIN;
     return l->coap_ready && l->tls.state != IPA_TLS_CLOSED ? ipa_coaps_retire(l) : IPA_OK;
 }
 
 void ipa_link_stop(struct ipa_link *door) {
     struct ipa_links *l = door->ctx;
-    ipa_tls_close(&l->tls);
+    (void)ipa_tls_close(&l->tls);
     ipa_links_drop(l);
 }
 

@@ -17,9 +17,15 @@ static uint32_t entropy32(const struct ipa_links *l) {
     return l->config->entropy(l->config->ctx, p, sizeof p) == IPA_OK ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
+/* What DTLS adds to a message at its worst: header, connection id, type, nonce, tag (RFC 9146 4, RFC 5288). */
+#define DTLS_OVERHEAD (13 + 16 + 1 + 8 + 16)
+
 static void ready(struct ipa_links *l) {
+    size_t most = l->config->net.send_max;
     if (!l->coap_ready) ipa_coap_init(&l->u.coap, &l->config->coap, entropy32(l));
     l->coap_ready = 1;
+    if (most == 0 || most > IPA_CFG_DTLS_MTU) most = IPA_CFG_DTLS_MTU;
+    ipa_coap_limit(&l->u.coap, most - DTLS_OVERHEAD);
 }
 
 #if IPA_CFG_DTLS
@@ -44,7 +50,8 @@ int ipa_coaps_retire(struct ipa_links *l) {
     const struct ipa_link_session *s = &l->config->session;
     uint8_t record[IPA_LINK_SESSION_MAX];
     if (s->save == NULL || !l->healthy || !ipa_dtls_has_cid(&l->tls)) {
-        ipa_tls_close(&l->tls);
+        (void)ipa_tls_close(&l->tls);
+        ipa_links_drop(l);
         return IPA_OK;
     }
     uint32_t token = l->u.coap.next_token;
@@ -127,7 +134,8 @@ static int pump(struct ipa_links *l) {
         if (err < 0) return err;
     }
     int err = put_out(l);
-    if (err == IPA_OK || err == IPA_AGAIN) err = take_in(l);
+    /* A socket of a modem that is still sending would give the datagram up for a read. */
+    if (err == IPA_OK) err = take_in(l);
     if (err == IPA_OK) err = put_out(l);
     if (err != IPA_ERR_CLOSED) return err == IPA_AGAIN ? IPA_OK : err;
     if (!may_reconnect(l)) return IPA_ERR_CLOSED;
@@ -171,14 +179,13 @@ int ipa_coaps_receive(struct ipa_links *l, uint8_t *piece, size_t cap, struct ip
     return got;
 }
 
-void ipa_coaps_close(struct ipa_links *l) {
+int ipa_coaps_close(struct ipa_links *l) {
 #if IPA_CFG_DTLS
     int silent = l->u.coap.phase == IPA_COAP_ASKING && !l->u.coap.heard;
     if (l->healthy && !silent && ipa_dtls_has_cid(&l->tls)) {
         ipa_dtls_park(&l->tls);
-        return;
+        return IPA_OK;
     }
 #endif
-    if (l->tls.state != IPA_TLS_CLOSED) ipa_tls_close(&l->tls);
-    ipa_links_drop(l);
+    return ipa_tls_close(&l->tls);
 }

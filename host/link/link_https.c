@@ -171,9 +171,8 @@ int ipa_https_receive(struct ipa_links *l, uint8_t *piece, size_t cap, struct ip
     return (int)len;
 }
 
-void ipa_https_close(struct ipa_links *l) {
-    if (!ipa_links_raw(l)) ipa_tls_close(&l->tls);
-    ipa_links_drop(l);
+int ipa_https_close(struct ipa_links *l) {
+    return ipa_tls_close(&l->tls);
 }
 
 #else
@@ -193,8 +192,9 @@ int ipa_https_receive(struct ipa_links *l, uint8_t *piece, size_t cap, struct ip
     return IPA_ERR_UNSUPPORTED;
 }
 
-void ipa_https_close(struct ipa_links *l) {
+int ipa_https_close(struct ipa_links *l) {
     (void)l;
+    return IPA_OK;
 }
 
 #endif

@@ -17,6 +17,7 @@ struct ipa_links {
     int raw;                       /* socket without Mbed TLS below it (modem_tls, lab_plain_coap); -1: none */
     uint8_t identity[32];          /* of the endpoint that tls is for */
     uint8_t opened;
+    uint8_t closing;
     /* One op at a time may be waiting. */
     uint8_t waiting;
     uint32_t since;
@@ -49,7 +50,7 @@ int ipa_links_raw(const struct ipa_links *l);
 int ipa_coaps_open(struct ipa_links *l, int fresh);
 int ipa_coaps_send(struct ipa_links *l, const struct ipa_request *how, const uint8_t *piece, size_t len, int fresh);
 int ipa_coaps_receive(struct ipa_links *l, uint8_t *piece, size_t cap, struct ipa_answer *about);
-void ipa_coaps_close(struct ipa_links *l);
+int ipa_coaps_close(struct ipa_links *l);
 /* Saves the session if it is worth it, and ends it here in any case. */
 int ipa_coaps_retire(struct ipa_links *l);
 
@@ -57,6 +58,6 @@ int ipa_coaps_retire(struct ipa_links *l);
 int ipa_https_open(struct ipa_links *l);
 int ipa_https_send(struct ipa_links *l, const struct ipa_request *how, const uint8_t *piece, size_t len, int fresh);
 int ipa_https_receive(struct ipa_links *l, uint8_t *piece, size_t cap, struct ipa_answer *about);
-void ipa_https_close(struct ipa_links *l);
+int ipa_https_close(struct ipa_links *l);
 
 #endif

@@ -63,7 +63,7 @@ void ipa_link_lte_m(struct ipa_link_config *config);
 size_t ipa_link_need(void);
 /* config must outlive the links. IPA_OK, IPA_ERR_NO_MEM, or IPA_ERR_INVALID. */
 int ipa_link_init(struct ipa_link *door, const struct ipa_link_config *config, void *memory, size_t len);
-/* Before a sleep in which the RAM is lost, with the link closed: saves the DTLS session, if there is one worth it. IPA_OK, or why it could not. */
+/* Before a sleep in which the RAM is lost, with the link closed: saves the DTLS session, if there is one worth it. IPA_OK, IPA_AGAIN while it closes, or why it could not. */
 int ipa_link_sleep(struct ipa_link *door);
 /* Ends the kept session too. */
 void ipa_link_stop(struct ipa_link *door);

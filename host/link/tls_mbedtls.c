@@ -116,6 +116,8 @@ int ipa_tls_setup(struct ipa_tls *t, const struct ipa_tls_peer *to) {
     t->why = 0;
     t->flags = 0;
     t->expired = 0;
+    t->role = to->role;
+    t->under_ci = 0;
     t->alert = 0;
     t->timing = 0;
     if (t->trust.kind == IPA_TRUST_NOTHING) return IPA_ERR_TRUST_NONE;
@@ -183,7 +185,8 @@ int ipa_tls_send(struct ipa_tls *t, const uint8_t *data, size_t len) {
     if (t->state != IPA_TLS_UP) return IPA_ERR_CLOSED;
     struct ipa_tls_heap *before = ipa_tls_heap_use(&t->heap);
     int ret = mbedtls_ssl_write(&t->ssl, data, len);
-    int err = ret >= 0 ? ret : ipa_tls_error(t, ret);
+    /* The one thing that can be wrong with the argument: a datagram above the MTU. */
+    int err = ret >= 0 ? ret : t->datagram && ret == MBEDTLS_ERR_SSL_BAD_INPUT_DATA ? IPA_ERR_TOO_LARGE : ipa_tls_error(t, ret);
     ipa_tls_heap_use(before);
     return err;
 }
@@ -222,12 +225,13 @@ void ipa_tls_drop(struct ipa_tls *t) {
     t->socket = -1;
 }
 
-void ipa_tls_close(struct ipa_tls *t) {
+int ipa_tls_close(struct ipa_tls *t) {
     struct ipa_tls_heap *before = ipa_tls_heap_use(&t->heap);
-    /* Once, and no matter whether it went. */
-    if (t->state == IPA_TLS_UP && t->socket >= 0) (void)mbedtls_ssl_close_notify(&t->ssl);
+    int ret = t->state == IPA_TLS_UP && t->socket >= 0 ? mbedtls_ssl_close_notify(&t->ssl) : 0;
     ipa_tls_heap_use(before);
+    if (ret == MBEDTLS_ERR_SSL_WANT_WRITE) return IPA_AGAIN;
     ipa_tls_drop(t);
+    return IPA_OK;
 }
 
 /* RFC 5246 7.2.2, RFC 4279 2. Before the ServerHello a refusal is about version and suites. */
@@ -265,10 +269,10 @@ static int too_long(const struct ipa_tls *t) {
     return t->state == IPA_TLS_HANDSHAKE && t->ssl.in_hslen > MBEDTLS_SSL_IN_CONTENT_LEN ? IPA_ERR_NO_MEM : 0;
 }
 
-/* The server took our first flights and is silent about the last: the key is a different one, and DTLS drops what it can't read. */
-static int timed_out(const struct ipa_tls *t) {
-    int unread = t->trust.kind == IPA_TRUST_PSK && t->state == IPA_TLS_HANDSHAKE && t->ssl.state > MBEDTLS_SSL_CLIENT_FINISHED;
-    return unread ? IPA_ERR_TRUST_PSK : IPA_ERR_TIMEOUT;
+int ipa_tls_timed_out(const struct ipa_tls *t) {
+    if (t->state != IPA_TLS_HANDSHAKE) return IPA_ERR_TIMEOUT;
+    if (t->datagram && t->alert != 0) return fatal_alert(t);
+    return t->trust.kind == IPA_TRUST_PSK && t->ssl.state > MBEDTLS_SSL_CLIENT_FINISHED ? IPA_ERR_TRUST_PSK : IPA_ERR_TIMEOUT;
 }
 
 int ipa_tls_error(struct ipa_tls *t, int ret) {
@@ -285,7 +289,7 @@ int ipa_tls_error(struct ipa_tls *t, int ret) {
         case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
             return IPA_ERR_CLOSED;
         case MBEDTLS_ERR_SSL_TIMEOUT:
-            return timed_out(t);
+            return ipa_tls_timed_out(t);
 #if defined(MBEDTLS_X509_CRT_PARSE_C)
         case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
             return t->why != 0 ? t->why : IPA_ERR_TRUST_CHAIN;
@@ -313,6 +317,11 @@ int ipa_tls_error(struct ipa_tls *t, int ret) {
 #else
 
 /* No TLS of ours: the modem has it (links.h, modem_tls). */
+int ipa_tls_timed_out(const struct ipa_tls *t) {
+    (void)t;
+    return IPA_ERR_TIMEOUT;
+}
+
 int ipa_tls_init(struct ipa_tls *t, const struct ipa_tls_config *config, void *memory, size_t len) {
     (void)memory, (void)len;
     memset(t, 0, sizeof *t);
@@ -336,8 +345,9 @@ int ipa_tls_receive(struct ipa_tls *t, uint8_t *data, size_t cap) {
     return IPA_ERR_CLOSED;
 }
 
-void ipa_tls_close(struct ipa_tls *t) {
+int ipa_tls_close(struct ipa_tls *t) {
     (void)t;
+    return IPA_OK;
 }
 
 void ipa_tls_drop(struct ipa_tls *t) {

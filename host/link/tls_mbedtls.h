@@ -50,8 +50,12 @@ struct ipa_tls_peer {
     struct ipa_trust trust;
     const uint8_t *ca;      /* IPA_TRUST_CA: DER certificates, one behind the other */
     size_t ca_len;
+    uint8_t role;           /* IPA_TRUST_CA: role that the server's certificate needs under an RSP CI: last arc of its policy, 0: none */
     uint8_t datagram;       /* 1: DTLS */
 };
+
+/* Roles below 2.23.146.1.2.1 (SGP.22 4.5.2.1). */
+enum { IPA_ROLE_CI = 0, IPA_ROLE_DP_TLS = 3, IPA_ROLE_DS_TLS = 6 };
 
 enum ipa_tls_state { IPA_TLS_CLOSED = 0, IPA_TLS_CONNECTING, IPA_TLS_HANDSHAKE, IPA_TLS_UP };
 
@@ -76,6 +80,8 @@ struct ipa_tls {
     int why;
     uint32_t flags;
     uint8_t expired;
+    uint8_t role;
+    uint8_t under_ci;       /* the chain ends at an RSP CI */
     /* Timer of DTLS flights, and an alert in the clear that is not believed yet (dtls_mbedtls.c). */
     uint8_t timing;
     uint8_t alert;          /* its description + 1; 0: none */
@@ -86,12 +92,17 @@ struct ipa_tls {
 int ipa_tls_init(struct ipa_tls *t, const struct ipa_tls_config *config, void *memory, size_t len);
 /* Connects and shakes hands. IPA_OK, IPA_AGAIN, or why not; everything is closed then. */
 int ipa_tls_open(struct ipa_tls *t, const struct ipa_tls_peer *to);
-/* DTLS: one datagram. TLS: octets taken, at least 1. IPA_AGAIN: the same call again. */
+/*
+ * What ipa_tls_open would say if its time were over now: IPA_ERR_TRUST_PSK when the server took our first flights and is silent about the
+ * last (its key is a different one, and DTLS drops what it can't read), the refusal that an alert in the clear spoke of, or IPA_ERR_TIMEOUT.
+ */
+int ipa_tls_timed_out(const struct ipa_tls *t);
+/* DTLS: one datagram, IPA_ERR_TOO_LARGE above the MTU. TLS: octets taken, at least 1. IPA_AGAIN: the same call again. */
 int ipa_tls_send(struct ipa_tls *t, const uint8_t *data, size_t len);
 /* Octets received; DTLS: of one datagram, IPA_ERR_TOO_LARGE when it exceeds cap. IPA_AGAIN, IPA_ERR_CLOSED. */
 int ipa_tls_receive(struct ipa_tls *t, uint8_t *data, size_t cap);
-/* Says close_notify when it can, and forgets everything. */
-void ipa_tls_close(struct ipa_tls *t);
+/* Says close_notify and forgets everything. IPA_OK; IPA_AGAIN while the socket takes nothing: again, or ipa_tls_drop. */
+int ipa_tls_close(struct ipa_tls *t);
 /* As close, without a word: the connection is broken, or its session was saved. */
 void ipa_tls_drop(struct ipa_tls *t);
 
@@ -117,6 +128,10 @@ int ipa_tls_connect(struct ipa_tls *t, const struct ipa_tls_peer *to);
 int ipa_tls_error(struct ipa_tls *t, int ret);
 /* tls_verify.c: trust anchors into t->ca, and the callback that decides. */
 int ipa_tls_trust(struct ipa_tls *t, const struct ipa_tls_peer *to);
+#if defined(MBEDTLS_X509_CRT_PARSE_C)
+/* tls_verify.c: what Mbed TLS parses the server's certificates by; der stays where it is. */
+int ipa_tls_parse_peer(mbedtls_x509_crt *chain, const unsigned char *der, size_t len);
+#endif
 /* dtls_mbedtls.c */
 void ipa_dtls_setup(struct ipa_tls *t);
 /* Cuts alerts in the clear off a datagram of the handshake; how much of it is left. */

@@ -4,6 +4,8 @@
  *     pinned key           the key of the server's certificate equals it; everything else about the certificate is ignored
  *     pinned certificate   the server's certificate equals it, octet by octet
  *     CA                   the chain ends there, dates hold where there is a clock, the name is in subjectAltName (the CN doesn't count)
+ *     board's list         as CA, or the server's own certificate stands in it; an SM-DP+ or SM-DS under an RSP CI has the role of its kind
+ *                          (SGP.22 4.5.2; certificatePolicies), under another CA it may have none, but no wrong one
  *
  * Mbed TLS calls back for every certificate from the top down; the verdict falls with the server's own, the last.
  */
@@ -50,10 +52,37 @@ static int by_ca(const struct ipa_tls *t, const mbedtls_x509_crt *leaf) {
     return named && !(t->flags & MBEDTLS_X509_BADCERT_CN_MISMATCH) ? 0 : IPA_ERR_TRUST_NAME;
 }
 
+/* 2.23.146.1.2.1 without its last arc. */
+static const uint8_t roles[] = {0x67, 0x81, 0x12, 0x01, 0x02, 0x01};
+
+/* 1: it has this role; 0: none of all; -1: others only. */
+static int has_role(const mbedtls_x509_crt *crt, uint8_t role) {
+    int result = 0;
+    for (const mbedtls_x509_sequence *at = &crt->certificate_policies; at != NULL; at = at->next) {
+        if (at->buf.len != sizeof roles + 1 || memcmp(at->buf.p, roles, sizeof roles) != 0) continue;
+        if (at->buf.p[sizeof roles] == role) return 1;
+        result = -1;
+    }
+    return result;
+}
+
+static int in_list(const mbedtls_x509_crt *list, const mbedtls_x509_crt *leaf) {
+    for (; list != NULL; list = list->next) {
+        if (list->raw.len == leaf->raw.len && memcmp(list->raw.p, leaf->raw.p, leaf->raw.len) == 0) return 1;
+    }
+    return 0;
+}
+
+static int by_list(const struct ipa_tls *t, const mbedtls_x509_crt *leaf) {
+    int err = in_list(&t->ca, leaf) ? 0 : by_ca(t, leaf);
+    int role = t->role == 0 ? 1 : has_role(leaf, t->role);
+    return err != 0 ? err : role < (t->under_ci ? 1 : 0) ? IPA_ERR_TRUST_ROLE : 0;
+}
+
 static int judge(const struct ipa_tls *t, const mbedtls_x509_crt *leaf) {
     if (t->trust.kind == IPA_TRUST_KEY) return equals(&t->trust, &leaf->pk_raw) ? 0 : IPA_ERR_TRUST_KEY;
     if (t->trust.kind == IPA_TRUST_CERTIFICATE && equals(&t->trust, &leaf->raw)) return 0;
-    return by_ca(t, leaf);
+    return t->trust.kind == IPA_TRUST_CA ? by_list(t, leaf) : by_ca(t, leaf);
 }
 
 /* What the server is told (RFC 5246 7.2.2) by way of Mbed TLS's flags. */
@@ -67,11 +96,26 @@ static int verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags) 
     struct ipa_tls *t = ctx;
     t->flags |= *flags;
     t->expired |= (uint8_t)out_of_date(t, crt);
+    t->under_ci |= (uint8_t)(depth > 0 && has_role(crt, IPA_ROLE_CI) == 1);
     *flags = 0;
     if (depth > 0) return 0;
     t->why = judge(t, crt);
     *flags = as_flags(t->why);
     return 0;
+}
+
+/* Critical extensions that Mbed TLS doesn't know: certificatePolicies is judged above, anything else is refused. */
+static int extension(void *ctx, const mbedtls_x509_crt *crt, const mbedtls_x509_buf *oid, int critical, const unsigned char *p, const unsigned char *end) {
+    (void)ctx, (void)crt, (void)critical, (void)p, (void)end;
+    return MBEDTLS_OID_CMP(MBEDTLS_OID_CERTIFICATE_POLICIES, oid) == 0 ? 0 : MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE;
+}
+
+static int parse(mbedtls_x509_crt *chain, const uint8_t *der, size_t len, int copy) {
+    return mbedtls_x509_crt_parse_der_with_ext_cb(chain, der, len, copy, extension, NULL);
+}
+
+int ipa_tls_parse_peer(mbedtls_x509_crt *chain, const unsigned char *der, size_t len) {
+    return parse(chain, der, len, 0);
 }
 
 /* A certificate without its 30 and length: they are put back. */
@@ -83,7 +127,7 @@ static int add_content(struct ipa_tls *t) {
     /* DER wants the shortest length; a certificate is always longer than 255 octets, and Mbed TLS takes either. */
     memcpy(der, head, sizeof head);
     memcpy(der + 4, t->trust.content, len);
-    int ret = mbedtls_x509_crt_parse_der(&t->ca, der, len + 4);
+    int ret = parse(&t->ca, der, len + 4, 1);
     ipa_tls_free(der);
     return ret != 0 ? IPA_ERR_TRUST_FORM : IPA_OK;
 }
@@ -92,7 +136,7 @@ static int add_all(struct ipa_tls *t, const uint8_t *der, size_t len) {
     while (len > 0) {
         size_t whole = len < 4 || der[0] != 0x30 || der[1] != 0x82 ? 0 : (size_t)(der[2] << 8 | der[3]) + 4;
         if (whole == 0 || whole > len) return IPA_ERR_TRUST_FORM;
-        if (mbedtls_x509_crt_parse_der_nocopy(&t->ca, der, whole) != 0) return IPA_ERR_TRUST_FORM;
+        if (parse(&t->ca, der, whole, 0) != 0) return IPA_ERR_TRUST_FORM;
         der += whole;
         len -= whole;
     }

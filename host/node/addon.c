@@ -1,6 +1,6 @@
 /*
  * Node binding: the agent in an engine of the C host (host/src/wasm.h), as plain functions over a handle. Built once for each engine
- * (host/tool/addon.mjs); nothing of Node but N-API 8 is used. test/sim/agent/native-engine.ts is the typed side.
+ * (host/tool/addon.mjs); nothing of Node but N-API 8 is used. test/sim/agent/native-agent.ts is the typed side.
  *
  *   open(wasm: Uint8Array, side: Uint8Array | null, memoryLen, stackLen) -> handle     throws Error with code IPA_ERR_...
  *   call(handle, export 0..4, arg) -> number                                           throws on a trap
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ipa/err.h"
+#include "node/values.h"
 #include "src/wasm.h"
 
 #define HEADER 24u
@@ -43,54 +44,10 @@ static void finalize(napi_env env, void *data, void *hint) {
     free(data);
 }
 
-/* ---- values ---- */
-
-static napi_value fail(napi_env env, int err, const char *problem) {
-    char text[160];
-    const char *name = ipa_err_name(err);
-    size_t n = strlen(name);
-    memcpy(text, name, n);
-    if (problem != NULL && problem[0] != '\0') {
-        memcpy(text + n, ": ", 2);
-        n += 2;
-        size_t m = strlen(problem);
-        if (m > sizeof text - n - 1) m = sizeof text - n - 1;
-        memcpy(text + n, problem, m);
-        n += m;
-    }
-    text[n] = '\0';
-    napi_throw_error(env, name, text);
-    return NULL;
-}
-
-static int bytes_of(napi_env env, napi_value value, uint8_t **data, size_t *len) {
-    napi_typedarray_type type;
-    napi_value buffer;
-    size_t offset;
-    bool is = false;
-    if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return 0;
-    return napi_get_typedarray_info(env, value, &type, len, (void **)data, &buffer, &offset) == napi_ok && type == napi_uint8_array;
-}
-
 static uint8_t *copy_of(const uint8_t *data, size_t len) {
     uint8_t *copy = malloc(len == 0 ? 1 : len);
     if (copy != NULL) memcpy(copy, data, len);
     return copy;
-}
-
-static napi_value new_bytes(napi_env env, const uint8_t *data, size_t len) {
-    void *to = NULL;
-    napi_value buffer, array = NULL;
-    if (napi_create_arraybuffer(env, len, &to, &buffer) != napi_ok) return NULL;
-    memcpy(to, data, len);
-    napi_create_typedarray(env, napi_uint8_array, len, buffer, 0, &array);
-    return array;
-}
-
-static napi_value new_number(napi_env env, double number) {
-    napi_value value = NULL;
-    napi_create_double(env, number, &value);
-    return value;
 }
 
 /* Arguments of a call on a handle; NULL, with an exception, when the handle was closed or is none. */
@@ -104,12 +61,6 @@ static struct instance *arguments(napi_env env, napi_callback_info info, napi_va
     if (it != NULL && it->wasm != NULL) return it;
     napi_throw_type_error(env, NULL, it == NULL ? "expected a handle and the arguments of host/node/addon.c" : "the instance was closed");
     return NULL;
-}
-
-static uint32_t number_of(napi_env env, napi_value value) {
-    int64_t number = 0;
-    napi_get_value_int64(env, value, &number);
-    return (uint32_t)number;
 }
 
 /* ---- functions ---- */
@@ -141,18 +92,18 @@ static napi_value open_instance(napi_env env, napi_callback_info info) {
     uint8_t *wasm = NULL, *side = NULL;
     napi_get_cb_info(env, info, &n, args, NULL, NULL);
     if (n == 4) napi_typeof(env, args[1], &type);
-    if (n != 4 || !bytes_of(env, args[0], &wasm, &wasm_len) || (type != napi_null && !bytes_of(env, args[1], &side, &side_len))) {
+    if (n != 4 || !ipa_node_bytes(env, args[0], &wasm, &wasm_len) || (type != napi_null && !ipa_node_bytes(env, args[1], &side, &side_len))) {
         napi_throw_type_error(env, NULL, "expected wasm: Uint8Array, side: Uint8Array | null, memoryLen, stackLen");
         return NULL;
     }
     struct instance *it = calloc(1, sizeof *it);
-    if (it == NULL) return fail(env, IPA_ERR_NO_MEM, NULL);
+    if (it == NULL) return ipa_node_fail(env, IPA_ERR_NO_MEM, NULL);
     it->code = copy_of(wasm, wasm_len);
     it->side = side == NULL ? NULL : copy_of(side, side_len);
-    it->image = (struct ipa_wasm_image){it->code, (uint32_t)wasm_len, it->side, (uint32_t)side_len, number_of(env, args[2]), number_of(env, args[3])};
+    it->image = (struct ipa_wasm_image){it->code, (uint32_t)wasm_len, it->side, (uint32_t)side_len, ipa_node_u32(env, args[2]), ipa_node_u32(env, args[3])};
     int err = start(it);
     if (err == 0 && napi_create_external(env, it, finalize, NULL, &handle) == napi_ok) return handle;
-    fail(env, err == 0 ? IPA_ERR_NO_MEM : err, it->problem);
+    ipa_node_fail(env, err == 0 ? IPA_ERR_NO_MEM : err, it->problem);
     release(it);
     free(it);
     return NULL;
@@ -163,8 +114,8 @@ static napi_value call_export(napi_env env, napi_callback_info info) {
     int32_t result = 0;
     struct instance *it = arguments(env, info, args, 3);
     if (it == NULL) return NULL;
-    int err = ipa_wasm_call(it->wasm, (enum ipa_wasm_export)number_of(env, args[1]), (int32_t)number_of(env, args[2]), &result);
-    return err == 0 ? new_number(env, result) : fail(env, err, ipa_wasm_problem(it->wasm));
+    int err = ipa_wasm_call(it->wasm, (enum ipa_wasm_export)ipa_node_u32(env, args[1]), (int32_t)ipa_node_u32(env, args[2]), &result);
+    return err == 0 ? ipa_node_number(env, result) : ipa_node_fail(env, err, ipa_wasm_problem(it->wasm));
 }
 
 static napi_value step(napi_env env, napi_callback_info info) {
@@ -175,26 +126,26 @@ static napi_value step(napi_env env, napi_callback_info info) {
     struct instance *it = arguments(env, info, args, 3);
     if (it == NULL) return NULL;
     uint8_t *mailbox = ipa_wasm_memory(it->wasm, it->mailbox, HEADER + it->capacity);
-    if (!bytes_of(env, args[1], &event, &len) || len < HEADER || len > HEADER + it->capacity) {
+    if (!ipa_node_bytes(env, args[1], &event, &len) || len < HEADER || len > HEADER + it->capacity) {
         napi_throw_range_error(env, NULL, "expected an event of 24 octets and a payload that fits the mailbox");
         return NULL;
     }
     memcpy(mailbox, event, len);
-    int err = ipa_wasm_call(it->wasm, IPA_WASM_STEP, (int32_t)number_of(env, args[2]), &kind);
-    if (err != 0) return fail(env, err, ipa_wasm_problem(it->wasm));
-    if (kind <= 0) return new_number(env, kind);
+    int err = ipa_wasm_call(it->wasm, IPA_WASM_STEP, (int32_t)ipa_node_u32(env, args[2]), &kind);
+    if (err != 0) return ipa_node_fail(env, err, ipa_wasm_problem(it->wasm));
+    if (kind <= 0) return ipa_node_number(env, kind);
     uint32_t length = (uint32_t)mailbox[4] | (uint32_t)mailbox[5] << 8 | (uint32_t)mailbox[6] << 16 | (uint32_t)mailbox[7] << 24;
-    if (length > it->capacity || mailbox[0] != kind) return fail(env, IPA_ERR_ABI, "the op in the mailbox is not the one that ipa_step returned");
-    return new_bytes(env, mailbox, HEADER + length);
+    if (length > it->capacity || mailbox[0] != kind) return ipa_node_fail(env, IPA_ERR_ABI, "the op in the mailbox is not the one that ipa_step returned");
+    return ipa_node_new_bytes(env, mailbox, HEADER + length);
 }
 
 static napi_value read_memory(napi_env env, napi_callback_info info) {
     napi_value args[3];
     struct instance *it = arguments(env, info, args, 3);
     if (it == NULL) return NULL;
-    uint32_t len = number_of(env, args[2]);
-    const uint8_t *p = ipa_wasm_memory(it->wasm, number_of(env, args[1]), len);
-    return p == NULL ? fail(env, IPA_ERR_INVALID, "not inside linear memory") : new_bytes(env, p, len);
+    uint32_t len = ipa_node_u32(env, args[2]);
+    const uint8_t *p = ipa_wasm_memory(it->wasm, ipa_node_u32(env, args[1]), len);
+    return p == NULL ? ipa_node_fail(env, IPA_ERR_INVALID, "not inside linear memory") : ipa_node_new_bytes(env, p, len);
 }
 
 static napi_value write_memory(napi_env env, napi_callback_info info) {
@@ -203,9 +154,9 @@ static napi_value write_memory(napi_env env, napi_callback_info info) {
     size_t len = 0;
     struct instance *it = arguments(env, info, args, 3);
     if (it == NULL) return NULL;
-    if (!bytes_of(env, args[2], &data, &len)) return fail(env, IPA_ERR_INVALID, "expected a Uint8Array");
-    uint8_t *p = ipa_wasm_memory(it->wasm, number_of(env, args[1]), (uint32_t)len);
-    if (p == NULL) return fail(env, IPA_ERR_INVALID, "not inside linear memory");
+    if (!ipa_node_bytes(env, args[2], &data, &len)) return ipa_node_fail(env, IPA_ERR_INVALID, "expected a Uint8Array");
+    uint8_t *p = ipa_wasm_memory(it->wasm, ipa_node_u32(env, args[1]), (uint32_t)len);
+    if (p == NULL) return ipa_node_fail(env, IPA_ERR_INVALID, "not inside linear memory");
     memcpy(p, data, len);
     return NULL;
 }
@@ -215,13 +166,13 @@ static napi_value reset_instance(napi_env env, napi_callback_info info) {
     struct instance *it = arguments(env, info, args, 1);
     if (it == NULL) return NULL;
     int err = ipa_wasm_reset(it->wasm);
-    return err == 0 ? NULL : fail(env, err, ipa_wasm_problem(it->wasm));
+    return err == 0 ? NULL : ipa_node_fail(env, err, ipa_wasm_problem(it->wasm));
 }
 
 static napi_value used(napi_env env, napi_callback_info info) {
     napi_value args[1];
     struct instance *it = arguments(env, info, args, 1);
-    return it == NULL ? NULL : new_number(env, (double)ipa_wasm_used(it->wasm));
+    return it == NULL ? NULL : ipa_node_number(env, (double)ipa_wasm_used(it->wasm));
 }
 
 static napi_value close_instance(napi_env env, napi_callback_info info) {
@@ -232,17 +183,10 @@ static napi_value close_instance(napi_env env, napi_callback_info info) {
 }
 
 NAPI_MODULE_INIT() {
-    static const struct {
-        const char *name;
-        napi_callback function;
-    } functions[] = {
+    static const struct ipa_node_function functions[] = {
         {"open", open_instance}, {"call", call_export}, {"step", step}, {"read", read_memory},
         {"write", write_memory}, {"reset", reset_instance}, {"used", used}, {"close", close_instance},
     };
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-        napi_value function;
-        if (napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].function, NULL, &function) != napi_ok) return NULL;
-        napi_set_named_property(env, exports, functions[i].name, function);
-    }
+    ipa_node_export(env, exports, functions, sizeof functions / sizeof functions[0]);
     return exports;
 }

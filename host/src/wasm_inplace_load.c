@@ -157,10 +157,10 @@ int ipa_wasm_sections(struct ipa_wasm *w)
     w->n_functions = ipa_wasm_section(w, SECTION_FUNCTION, &r);
     n = ipa_wasm_section(w, SECTION_MEMORY, &r);
     if (n != 0) {
-        if (n > 1 || ipa_wasm_u8(&r) > 1) return refuse(w, "shared, 64-bit or second memory");
+        if (n > 1 || ipa_wasm_u8(&r) > 1) return refuse(w, "kind of memory");
         w->has_memory = 1;
         n = ipa_wasm_u32(&r);
-        if (n > 0x7fff) return refuse(w, "memory size");
+        if (n > 0x7fff) return refuse(w, "kind of memory");
         w->pages = (uint16_t)n;
     }
     n = ipa_wasm_global_slot(w, ~0u, NULL);

@@ -165,7 +165,10 @@ static void section(struct strict *s, uint32_t id)
     case 5: memories(s); break;
     case 6: globals(s); break;
     case 7: exports(s); break;
-    case 10: s->r.p = s->r.end; break; /* wasm_inplace_check.c */
+    case 10:
+        u32(s);
+        s->r.p = s->r.end; /* wasm_inplace_check.c */
+        break;
     case 11: segments(s); break;
     case 12: s->data_count = u32(s); break;
     default: u32(s); break; /* imports, tables, element segments: there are none */
@@ -180,7 +183,7 @@ const char *ipa_wasm_strict(const struct ipa_wasm *w)
     uint32_t last = 0;
     int data = 0;
     while (s.r.p < end && s.problem == NULL) {
-        uint32_t id = ipa_wasm_u8(&s.r), len = ipa_wasm_u32(&s.r), rank = id == 12 ? 19 : id * 2; /* data count lies before code */
+        uint32_t id = ipa_wasm_u8(&s.r), len = u32(&s), rank = id == 12 ? 19 : id * 2; /* data count lies before code */
         if (s.r.bad || len > (uint32_t)(end - s.r.p)) return "section longer than the module";
         expect(&s, id == 0 || rank > last, "section twice, or out of order");
         if (id != 0) last = rank;

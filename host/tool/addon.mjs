@@ -1,7 +1,11 @@
-/** The Node binding: host/node/addon.c with an engine of the C host, one dist/native/ipa_ENGINE.node for each. */
+/**
+ * The Node bindings: host/node/addon.c with an engine of the C host, one dist/native/ipa_ENGINE.node for each, and host/node/doors.c with its links and
+ * its AT driver, dist/native/ipa_doors.node.
+ */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { mbedtls, MbedtlsMissing } from "./mbedtls.mjs";
 import { compiler, STRICT } from "./native.mjs";
 import { files, hashFiles, mustRun, root, StepError, which } from "./steps.mjs";
 import { wasm3 } from "./wasm3.mjs";
@@ -14,7 +18,18 @@ export const ENGINES = {
   inplace: { sources: files("host/src", (name) => /^wasm_inplace.*\.c$/.test(name)), libraries: [], flags: ["-DIPA_CFG_WASM_VALIDATE=1"] },
 };
 
-export const addonPath = (engine) => `dist/native/ipa_${engine}.node`;
+/** mbedtls_*.c stand in for sources of Mbed TLS, and are built with it. */
+const isC = (name) => name.endsWith(".c") && !name.startsWith("mbedtls_");
+const isDoors = (name) => /^doors.*\.c$/.test(name);
+
+/** The second binding: every link and every family of modems on this computer's sockets and serial lines. */
+const DOORS = {
+  sources: [...files("host/node", isDoors), ...files("host/link", isC), ...files("host/modem", isC), "boards/posix/net_posix.c", "boards/posix/uart_posix.c"],
+  libraries: [mbedtls],
+  flags: ["-D_DEFAULT_SOURCE", "-Iboards/posix"],
+};
+
+export const addonPath = (name) => `dist/native/ipa_${name}.node`;
 
 /** The folder with node_api.h: beside the running node, else that of the package node-api-headers. */
 function nodeHeaders() {
@@ -29,18 +44,24 @@ export async function addons() {
   const cc = compiler();
   if (which(cc) === undefined) return `left out: ${cc} is not installed`;
   const done = [];
-  for (const [engine, part] of Object.entries(ENGINES)) if (await addon(cc, engine, part)) done.push(engine);
+  for (const [engine, part] of Object.entries(ENGINES)) if (await addon(cc, engine, { ...part, sources: ["host/node/addon.c", ...part.sources] })) done.push(engine);
+  try {
+    if (await addon(cc, "doors", DOORS)) done.push("doors");
+  } catch (error) {
+    if (!(error instanceof MbedtlsMissing)) throw error;
+    done.push(`doors left out (${error.message})`);
+  }
   return done.length === 0 ? "up to date" : done.join(", ");
 }
 
-async function addon(cc, engine, { sources, libraries, flags }) {
+async function addon(cc, name, { sources, libraries, flags }) {
   const built = [];
   for (const library of libraries) built.push(await library({ flags: FLAGS, cc }));
   const all = ["-shared", ...FLAGS, ...flags, "-Ihost/include", "-Ihost", "-isystem", nodeHeaders(), ...built.flatMap((one) => one.flags)];
-  const own = ["host/node/addon.c", "host/src/err.c", ...sources];
-  const headers = files("host", (name) => name.endsWith(".h"));
-  const output = addonPath(engine);
-  const stamp = join(root, `dist/.stamp/addon-${engine}`);
+  const own = ["host/node/values.c", "host/src/err.c", ...sources];
+  const headers = [...files("host", isHeader), ...files("boards/posix", isHeader)];
+  const output = addonPath(name);
+  const stamp = join(root, `dist/.stamp/addon-${name}`);
   const hash = createHash("sha256").update(JSON.stringify([cc, all, process.version, built.map((one) => one.stamp)])).update(hashFiles([...own, ...headers])).digest("hex");
   if (existsSync(join(root, output)) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return false;
   mkdirSync(join(root, "dist/native"), { recursive: true });
@@ -49,3 +70,5 @@ async function addon(cc, engine, { sources, libraries, flags }) {
   writeFileSync(stamp, hash);
   return true;
 }
+
+const isHeader = (name) => name.endsWith(".h");

@@ -9,6 +9,12 @@ const NODE = [20, 19];
 const TOOLS = [
   { program: "wasm-validate", debian: "wabt", part: "the second validation of the wasm" },
   { program: "openssl", debian: "openssl", part: "the check of the certificates by openssl" },
+  { program: "arm-none-eabi-gcc", debian: "gcc-arm-none-eabi", part: "firmware for the boards" },
+  { program: "arm-none-eabi-objcopy", debian: "libnewlib-arm-none-eabi", part: "firmware for the boards", file: "/usr/lib/arm-none-eabi/newlib/nano/libc.a" },
+  { program: "qemu-system-arm", debian: "qemu-system-arm", part: "firmware in emulated boards" },
+  { program: "clang", debian: "clang", part: "fuzzing of the C host" },
+  { program: "coap-client-notls", debian: "libcoap3-bin", part: "CoAP and DTLS against libcoap" },
+  { program: "socat", debian: "socat", part: "pseudo terminals of the simulated modem" },
 ];
 
 export function checkNode() {

@@ -22,7 +22,7 @@ const SUITES = ["trixie"];
 const PARTS = [
   "aes", "asn1parse", "asn1write", "bignum", "bignum_core", "block_cipher", "ccm", "cipher", "cipher_wrap", "constant_time", "ctr_drbg", "ecdh", "ecdsa", "ecp", "ecp_curves",
   "gcm", "md", "oid", "pk", "pk_ecc", "pk_wrap", "pkparse", "platform", "platform_util", "sha256", "ssl_ciphersuites", "ssl_client", "ssl_cookie",
-  "ssl_debug_helpers_generated", "ssl_msg", "ssl_tls", "ssl_tls12_client", "ssl_tls12_server", "x509", "x509_crt",
+  "ssl_debug_helpers_generated", "ssl_msg", "ssl_tls12_client", "ssl_tls12_server", "x509", "x509_crt",
 ];
 
 /** The sources can't be had here. Outside CI the parts that need them are named as skipped. */
@@ -30,8 +30,12 @@ export class MbedtlsMissing extends StepError {}
 
 const CONFIG = "host/link/mbedtls_config.h";
 
+/** Stands for the tree's ssl_tls.c, which it includes. */
+const SSL_TLS = "host/link/mbedtls_ssl_tls.c";
+const original = (folder) => join(folder, "library/ssl_tls.c");
+
 /** What a compiler needs to include Mbed TLS and to configure it as we do. */
-const settings = (folder) => ["-isystem", join(folder, "include"), "-DMBEDTLS_CONFIG_FILE=\"link/mbedtls_config.h\""];
+const settings = (folder) => ["-isystem", join(folder, "include"), "-DMBEDTLS_CONFIG_FILE=\"link/mbedtls_config.h\"", `-DIPA_MBEDTLS_SSL_TLS="${original(folder)}"`];
 
 /** The source tree, fetched when it must be. Throws StepError when it can't be had. */
 export async function mbedtlsFolder() {
@@ -54,7 +58,7 @@ function checked(folder, name) {
 
 /** C files of the tree `folder` that a firmware compiles; unused functions go with --gc-sections. */
 export function mbedtlsSources(folder) {
-  return PARTS.map((part) => join(folder, "library", `${part}.c`)).filter((path) => existsSync(path));
+  return [...PARTS.map((part) => join(folder, "library", `${part}.c`)).filter((path) => existsSync(path)), join(root, SSL_TLS)];
 }
 
 /** Sources and compiler flags for another build (a firmware): { sources, flags }. */
@@ -69,7 +73,7 @@ export async function mbedtls({ flags, cc }) {
   const folder = await mbedtlsFolder();
   const all = ["-std=c99", "-w", "-ffunction-sections", "-fdata-sections", ...own, ...flags];
   const headers = [CONFIG, "host/include/ipa/config_default.h"];
-  const stamp = createHash("sha256").update(JSON.stringify([cc, all.map((flag) => flag.replaceAll(root, ""))])).update(hashFiles([...headers, ...sources.map((path) => relative(root, path))])).digest("hex");
+  const stamp = createHash("sha256").update(JSON.stringify([cc, all.map((flag) => flag.replaceAll(root, ""))])).update(hashFiles([...headers, ...[...sources, original(folder)].map((path) => relative(root, path))])).digest("hex");
   const out = join(root, "dist/native/mbedtls", stamp.slice(0, 16));
   const objects = sources.map((source) => join(out, source.replace(/^.*\/|\.c$/g, "") + ".o"));
   if (!existsSync(join(out, "done"))) {

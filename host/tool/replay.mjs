@@ -49,6 +49,6 @@ export async function replayFirmware(name, wasmPath = "dist/tinyipa.wasm", sideP
 function image(wasm, side) {
   const head = Buffer.alloc(16);
   // static data ends where the exported ipa_memory says; 9216 is what the gate allows
-  [wasm.length, side.length, 9216, side.length === 0 ? 2048 : 0].forEach((value, i) => head.writeUInt32LE(value, 4 * i));
+  [wasm.length, side.length, 9216, side.length === 0 ? 2048 : side.readUInt32LE(8)].forEach((value, i) => head.writeUInt32LE(value, 4 * i));
   return Buffer.concat([head, wasm, Buffer.alloc((4 - (wasm.length % 4)) % 4), side]);
 }

@@ -1,12 +1,15 @@
 /** `tinyipa agent`: the IPA live on this computer, against any eIM and any card. */
 import { writeFileSync } from "node:fs";
-import { findAgent, Agent, type AnyCard, type HttpsLinkOptions } from "../sim/agent/index.js";
+import type { Configuration, HttpsLinkOptions } from "../sim/agent/index.js";
 import { tlv } from "../sim/codec/tlv.js";
 import { SimError } from "../sim/core/errors.js";
 import type { Entry, Trace } from "../sim/core/trace.js";
-import { LiveIpa } from "../sim/live.js";
+import { LiveIpa, type LiveOptions } from "../sim/live.js";
 import { keepCard, restoreCard, simulatedCard, virtualCard } from "./card.js";
+import { engineOf } from "./engine.js";
 import { keysOf } from "./keys.js";
+import { makeLinkOf, viaOf, type Via } from "./link.js";
+import { modemOf, type Modem } from "./uart.js";
 import { readAnchor } from "../sim/pki/trust.js";
 import { watchLoading } from "./progress.js";
 import { certificatesIn, derOf, placesOf, rspTrustOf } from "./trust.js";
@@ -14,14 +17,25 @@ import { EIM_FQDN } from "../sim/world-options.js";
 import { FAILED, MISUSE, OK, readArgs, UsageError, type Command, type Io } from "./command.js";
 
 const HELP = `Usage: tinyipa agent --uicc sim|vpcd:PORT [options]
+       tinyipa agent --uart DEVICE|unix:PATH [options]
 
-Runs the IPA (the shipped WebAssembly agent) live: ESipa over HTTPS towards an eIM, ES10b towards a card, and, where it is told whom to trust,
-ES9+ over HTTPS towards SM-DP+ and SM-DS (direct profile download).
+Runs the IPA (the shipped WebAssembly agent) live: ESipa over HTTPS or CoAPS towards an eIM, ES10b towards a card, and, where it is told whom to
+trust, ES9+ over HTTPS towards SM-DP+ and SM-DS (direct profile download). CoAPS, --link c and --uart are the C host's own code, built by npm run build.
 
   --uicc sim         a simulated eUICC in this process; it knows the eIM of "tinyipa eim" with the same --pki or --seed
   --state FILE       keep the simulated eUICC in FILE, and go on from it (default: it is new each time)
   --uicc vpcd:PORT   waits on 127.0.0.1:PORT for a virtual card (vsmartcard's vpicc) to connect (vpcd's own port is 35963)
-  --eim URL          https://HOST[:PORT] to use instead of the address in the eUICC's eIM configuration; http:// with --lab
+  --uart LINE        the card and the network of a modem on that serial device, or unix:PATH, by its AT commands
+  --family NAME      of the modem: quectel, ublox, simcom, nordic or generic (default: it is asked)
+  --apn NAME         of the modem's data bearer (default: the network's own)
+  --baud N           of the serial device (default 115200)
+  --eim URL          https://HOST[:PORT] or coaps://HOST[:PORT] to use instead of address (and protocol) in the eUICC's eIM configuration;
+                     http:// with --lab
+  --link WHICH       node: Node's TLS, HTTPS only (default); c: the C host's links, HTTPS and CoAPS (default with coaps:// and --psk);
+                     modem: the same over the sockets of the modem of --uart
+  --psk ID:HEX       CoAPS by this pre-shared key, and by nothing else
+  --network NAME     timers of CoAP and DTLS: lan (default), lte-m or nb-iot
+  --host ENGINE      what runs the agent: v8 (default), wasm3 or inplace
   --trust FILE       PEM or DER: certificate or public key that the eIM's server must have, or a CA that signed it,
                      instead of trustedPublicKeyDataTls of the eIM configuration
   --ca FILE          PEM or DER: CA certificates for an eIM whose configuration has no trustedPublicKeyDataTls (default: the system's)
@@ -34,7 +48,7 @@ ES9+ over HTTPS towards SM-DP+ and SM-DS (direct profile download).
   --journal FILE     keep what must survive in FILE (default: nothing survives)
   --trace FILE       write what happened to FILE, as JSON
   --lab              laboratory: http:// and unverified servers are allowed
-  --imei DIGITS      14 to 16 digits (default: a test IMEI)
+  --imei DIGITS      14 to 16 digits (default: the modem's, or a test IMEI)
   --pki DIR          certificates of the simulated eUICC, and of the CI by which SM-DP+ and SM-DS are trusted
   --seed N           of the simulated eUICC's certificates (default 0)
   -h, --help
@@ -44,6 +58,14 @@ Without --once it runs until it is interrupted. A device that may download direc
 
 const OPTIONS = {
   uicc: { type: "string" },
+  uart: { type: "string" },
+  family: { type: "string" },
+  apn: { type: "string" },
+  baud: { type: "string" },
+  link: { type: "string" },
+  psk: { type: "string" },
+  network: { type: "string" },
+  host: { type: "string" },
   eim: { type: "string" },
   trust: { type: "string" },
   ca: { type: "string" },
@@ -56,7 +78,7 @@ const OPTIONS = {
   journal: { type: "string" },
   trace: { type: "string" },
   lab: { type: "boolean", default: false },
-  imei: { type: "string", default: "356938035643809" },
+  imei: { type: "string" },
   pki: { type: "string" },
   seed: { type: "string" },
 } as const;
@@ -70,33 +92,44 @@ export const command: Command = {
   help: HELP,
   async run(args, io) {
     const { values } = readArgs(args, OPTIONS);
-    if (!/^\d{14,16}$/.test(values.imei)) throw new UsageError(`expected 14 to 16 digits for --imei, got "${values.imei}"`);
+    if (values.imei !== undefined && !/^\d{14,16}$/.test(values.imei)) throw new UsageError(`expected 14 to 16 digits for --imei, got "${values.imei}"`);
     const eim = values.eim === undefined ? undefined : eimUrl(values.eim, values.lab);
     if (values.code !== undefined && !/^.{1,16}$/.test(values.code)) throw new UsageError(`expected 1 to 16 characters for --code, got "${values.code}"`);
+    const via = viaOf(values, eim);
     const direct = directOf(values);
-    const { card, close } = await cardOf(values, io);
     try {
-      return await live(values, eim, card, direct, io);
+      const agent = engineOf(values.host);
+      const { card, modem, close } = await cardOf(values, io);
+      try {
+        return await live(values, { agent, card, ...(modem === undefined ? {} : { modem }) }, via, direct, io);
+      } finally {
+        await close();
+        agent.dispose?.();
+      }
     } catch (error) {
       if (!(error instanceof SimError)) throw error;
       io.err(`tinyipa agent: ${error.message}`);
-      return error.code === "journal" || error.code === "no-agent" ? MISUSE : FAILED;
-    } finally {
-      await close();
+      return ["journal", "no-agent", "no-engine", "line"].includes(error.code) ? MISUSE : FAILED;
     }
   },
 };
 
-async function live(values: Values, eim: URL | undefined, card: AnyCard, direct: Direct, io: Io): Promise<number> {
+interface Parts extends Pick<LiveOptions, "agent" | "card"> {
+  readonly modem?: Modem;
+}
+
+async function live(values: Values, { agent, card, modem }: Parts, via: Via, direct: Direct, io: Io): Promise<number> {
+  const link = makeLinkOf(via, modem?.handle);
   const ipa = new LiveIpa({
-    agent: Agent.load(findAgent()), card, configuration: { imei: values.imei, ...(values.code === undefined ? {} : { confirmationCode: values.code }) },
+    agent, card, configuration: configurationOf(values, via, modem?.imei),
     ...(values.journal === undefined ? {} : { journal: values.journal }),
+    ...(link === undefined ? {} : { makeLink: link.make }),
     link: {
       ...direct,
       lab: values.lab,
       ...(values.ca === undefined ? {} : { caStore: certificatesIn(values.ca) }),
       instead: {
-        ...(eim === undefined ? {} : { address: eim.protocol === "http:" ? `http://${eim.host}` : eim.host }),
+        ...(via.address === undefined ? {} : { address: via.address }),
         ...(values.trust === undefined ? {} : { trust: trustObject(values.trust) }),
       },
     },
@@ -109,9 +142,18 @@ async function live(values: Values, eim: URL | undefined, card: AnyCard, direct:
     await ipa.run(values.once);
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
+    link?.dispose();
     if (values.trace !== undefined) writeFileSync(values.trace, JSON.stringify(ipa.trace, undefined, 1) + "\n");
   }
   return verdict(ipa.trace, io);
+}
+
+function configurationOf(values: Values, via: Via, imei: string | undefined): Partial<Configuration> {
+  return {
+    imei: values.imei ?? imei ?? "356938035643809",
+    protocols: via.kind === "node" ? ["HTTPS"] : ["HTTPS", "CoAPS"],
+    ...(values.code === undefined ? {} : { confirmationCode: values.code }),
+  };
 }
 
 /** Trust in SM-DP+ and SM-DS, and where they are; without trust there is no direct download. */
@@ -147,14 +189,14 @@ function plural(n: number, what: string): string {
 }
 
 function eimUrl(text: string, lab: boolean): URL {
-  const expected = `expected https://HOST[:PORT]${lab ? " or http://HOST[:PORT]" : ""} for --eim, got "${text}"`;
+  const expected = `expected https://HOST[:PORT]${lab ? ", http://HOST[:PORT]" : ""} or coaps://HOST[:PORT] for --eim, got "${text}"`;
   let url: URL;
   try {
     url = new URL(text);
   } catch {
     throw new UsageError(expected);
   }
-  if ((url.protocol !== "https:" && !(lab && url.protocol === "http:")) || url.pathname !== "/") throw new UsageError(expected);
+  if (!["https:", "coaps:", ...(lab ? ["http:"] : [])].includes(url.protocol) || url.hostname === "" || !["", "/"].includes(url.pathname)) throw new UsageError(expected);
   return url;
 }
 
@@ -170,8 +212,13 @@ function trustObject(path: string): Uint8Array {
   return tlv(0xa6, der);
 }
 
-async function cardOf(values: Values, io: Io): Promise<{ card: AnyCard; close: () => Promise<void> }> {
-  const uicc = values.uicc;
+async function cardOf(values: Values, io: Io): Promise<{ card: LiveOptions["card"]; modem?: Modem; close: () => Promise<void> }> {
+  const { uicc, uart } = values;
+  if (uart !== undefined) {
+    if (uicc !== undefined || values.state !== undefined) throw new UsageError(`expected --uart alone, got --${uicc === undefined ? "state" : "uicc"} too`);
+    return modemOf({ ...values, uart }, io);
+  }
+  if (values.family !== undefined || values.apn !== undefined || values.baud !== undefined) throw new UsageError("expected --uart with --family, --apn and --baud, got none");
   if (uicc === "sim") {
     const card = simulatedCard(values);
     restoreCard(card, values.state);

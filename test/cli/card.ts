@@ -2,18 +2,18 @@
 import { existsSync, readFileSync } from "node:fs";
 import { VpcdReader, type AnyCard } from "../sim/agent/index.js";
 import { RealClock } from "../sim/core/clock.js";
-import { Eim } from "../sim/eim/index.js";
+import { Eim, EimProtocol } from "../sim/eim/index.js";
 import { Euicc, fromJson, toJson } from "../sim/euicc/index.js";
 import { defaultProfiles, EIM_FQDN } from "../sim/world-options.js";
 import { UsageError, type Io } from "./command.js";
 import { keysOf, type KeyOptions } from "./keys.js";
 import { writeState } from "./serve.js";
 
-/** A eUICC with a bootstrap and an operational profile that knows the eIM of `tinyipa eim` with the same keys. */
+/** A eUICC with a bootstrap and an operational profile that knows the eIM of `tinyipa eim` with the same keys, on HTTPS and CoAPS. */
 export function simulatedCard(options: KeyOptions): Euicc {
   const pki = keysOf(options, [EIM_FQDN]);
   const eim = new Eim({ sign: pki.eimSign, tls: pki.eimTls, clock: new RealClock(), fqdn: EIM_FQDN });
-  return new Euicc({ pki, profiles: defaultProfiles(), eims: [eim.configurationData()] });
+  return new Euicc({ pki, profiles: defaultProfiles(), eims: [eim.configurationData({ protocols: [EimProtocol.RetrieveHttps, EimProtocol.RetrieveCoaps] })] });
 }
 
 /** Waits for a virtual card (vsmartcard's vpicc) to connect. */

@@ -1,25 +1,30 @@
 /**
  * `tinyipa eim`: the simulated eIM on a real address, for devices in a laboratory and for scripts.
  */
+import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import type { RunningCoaps } from "../sim/coaps/index.js";
 import { RealClock } from "../sim/core/clock.js";
 import { toHex } from "../sim/core/bytes.js";
 import type { Pki } from "../sim/pki/pki.js";
 import { keysOf, seedOf } from "./keys.js";
 import { hostPort, misuse, serveUntilInterrupted, writeState } from "./serve.js";
 import { placesOf, rspTrustOf } from "./trust.js";
-import { CONTROL_HELP, Eim, httpsEs9p, isLoopback, parsePackage, serveControl, serveEim, stateFromJson, stateToJson, type AuditEntry, type EimOptions, type RunningServer } from "../sim/eim/index.js";
+import { pskTable, serveEimCoaps } from "../sim/eim/coaps.js";
+import { CONTROL_HELP, Eim, EimProtocol, httpsEs9p, isLoopback, parsePackage, serveControl, serveEim, stateFromJson, stateToJson, type AuditEntry, type EimOptions, type RunningServer } from "../sim/eim/index.js";
 import { readArgs, UsageError, type Command, type Io } from "./command.js";
 
 const HELP = `Usage: tinyipa eim [options]
 
-Runs a simulated eIM (SGP.32 v1.2, ESipa over HTTPS, ASN.1 binding) until it is interrupted.
+Runs a simulated eIM (SGP.32 v1.2, ESipa over HTTPS and CoAPS, ASN.1 binding) until it is interrupted.
 Prints its address, its eimId and the EimConfigurationData to load into a card; tells each exchange on stderr.
 
   --listen HOST:PORT    where ESipa is served (default 127.0.0.1:8443; port 0: any free one)
   --http                plain HTTP, without TLS
   --connection-close    close the connection after each answer
   --chunked             answer in chunks, without Content-Length
+  --coaps HOST:PORT     serve ESipa over CoAPS too (DTLS 1.2 with the same certificate, connection ids; port 0: any free one)
+  --psk ID:HEX          accept this pre-shared key on CoAPS; may be repeated
   --control HOST:PORT   control interface, loopback only (default: none)
   --fqdn NAME           eimFqdn, with :PORT where the card shall have one (default eim.example.com)
   --eim-id ID           eimId (default: the FQDN without port)
@@ -65,6 +70,8 @@ const OPTIONS = {
   http: { type: "boolean", default: false },
   "connection-close": { type: "boolean", default: false },
   chunked: { type: "boolean", default: false },
+  coaps: { type: "string" },
+  psk: { type: "string", multiple: true },
   control: { type: "string" },
   fqdn: { type: "string", default: "eim.example.com" },
   "eim-id": { type: "string" },
@@ -89,6 +96,7 @@ type Values = ReturnType<typeof readArgs<typeof OPTIONS>>["values"];
 export interface RunningEim {
   readonly eim: Eim;
   readonly esipa: RunningServer;
+  readonly coaps?: RunningCoaps;
   readonly control?: RunningServer;
   stop(): Promise<void>;
 }
@@ -99,6 +107,9 @@ export async function startEim(args: string[], io: Io): Promise<RunningEim> {
   const listen = hostPort("listen", values.listen);
   const control = values.control === undefined ? undefined : hostPort("control", values.control);
   if (control !== undefined && !isLoopback(control.host)) throw new UsageError(`expected a loopback address for --control, got "${values.control}"`);
+  const coapsAt = values.coaps === undefined ? undefined : hostPort("coaps", values.coaps);
+  if (coapsAt === undefined && values.psk !== undefined) throw new UsageError("expected --coaps with --psk, got none");
+  const psk = misuse(() => pskTable(values.psk ?? []));
   const trust = trustOf(values);
   const pki = pkiOf(values);
   const eim = eimOf(values, pki, es9pOf(values, pki));
@@ -118,22 +129,33 @@ export async function startEim(args: string[], io: Io): Promise<RunningEim> {
   const framing = { connectionClose: values["connection-close"], chunked: values.chunked, onExchange };
   const esipa = await serveEim(eim, { ...listen, ...framing, ...(values.http ? {} : { tls: pki.eimTls }) });
   const controlServer = control && (await serveControl(eim, { ...control, ciCertificates: [pki.ci.certificate], onChange: save }));
-  introduce(eim, esipa, controlServer, toHex(eim.configurationData({ trust })), values.json, io);
+  const dtls = { identity: pki.eimTls, ...(values.psk === undefined ? {} : { psk }), connectionId: 8, random: (octets: number) => new Uint8Array(randomBytes(octets)) };
+  const coaps = coapsAt && (await serveEimCoaps(eim, { ...coapsAt, dtls, onExchange, onNews: (text) => io.err(`CoAPS ${text}`) }));
+  const protocols = coaps === undefined ? [EimProtocol.RetrieveHttps] : [EimProtocol.RetrieveHttps, EimProtocol.RetrieveCoaps];
+  introduce(eim, { esipa, coaps, control: controlServer }, toHex(eim.configurationData({ trust, protocols })), values.json, io);
   return {
     eim,
     esipa,
+    ...(coaps && { coaps }),
     ...(controlServer && { control: controlServer }),
     async stop() {
       clearInterval(retry);
-      await Promise.all([esipa.close(), controlServer?.close()]);
+      await Promise.all([esipa.close(), coaps?.close(), controlServer?.close()]);
       save();
     },
   };
 }
 
-function introduce(eim: Eim, esipa: RunningServer, control: RunningServer | undefined, configuration: string, json: boolean, io: Io): void {
-  if (json) return io.out(JSON.stringify({ esipa: esipa.url, control: control?.url, eimId: eim.eimId, eimConfigurationData: configuration, devices: eim.devices }));
+interface Servers {
+  readonly esipa: RunningServer;
+  readonly coaps: RunningCoaps | undefined;
+  readonly control: RunningServer | undefined;
+}
+
+function introduce(eim: Eim, { esipa, coaps, control }: Servers, configuration: string, json: boolean, io: Io): void {
+  if (json) return io.out(JSON.stringify({ esipa: esipa.url, coaps: coaps?.url, control: control?.url, eimId: eim.eimId, eimConfigurationData: configuration, devices: eim.devices }));
   io.out(`ESipa                 ${esipa.url}/gsma/rsp2/asn1`);
+  if (coaps !== undefined) io.out(`ESipa over CoAPS      ${coaps.url}/gsma/rsp2/asn1`);
   if (control !== undefined) io.out(`control               ${control.url}`);
   io.out(`eimId                 ${eim.eimId}`);
   io.out(`devices               ${eim.devices.join(" ")}`);

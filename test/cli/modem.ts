@@ -1,15 +1,11 @@
 /** `tinyipa modem`: the simulated AT modem with a card in it, for any host that speaks AT: firmware in QEMU, a serial program, a C test. */
 import { writeFileSync } from "node:fs";
 import { VpcdReader, type AnyCard } from "../sim/agent/index.js";
-import { RealClock } from "../sim/core/clock.js";
 import { SimError } from "../sim/core/errors.js";
-import { Eim } from "../sim/eim/index.js";
-import { Euicc } from "../sim/euicc/index.js";
 import { AtModem, FAMILIES, familyOf, FAULT_FORMS, IDEAL_PACE, LoopbackNet, printable, readFault, REAL_PACE, servePty, serveTcp, serveUnix, type Coverage, type Door, type Fault, type FamilyName, type UiccQuirks } from "../sim/modem/index.js";
 import { secureModem } from "../sim/modem-dtls.js";
-import { defaultProfiles, EIM_FQDN } from "../sim/world-options.js";
+import { simulatedCard } from "./card.js";
 import { FAILED, OK, readArgs, UsageError, wholeNumber, type Command, type Io } from "./command.js";
-import { keysOf } from "./keys.js";
 
 const HELP = `Usage: tinyipa modem --family NAME --listen WHERE [options]
 
@@ -185,18 +181,11 @@ function tell(values: Values, modem: AtModem, io: Io): void {
 async function cardOf(values: Values, io: Io): Promise<{ card: AnyCard | undefined; close: () => Promise<void> }> {
   const nothing = (): Promise<void> => Promise.resolve();
   if (values.card === "none") return { card: undefined, close: nothing };
-  if (values.card === "sim") return { card: simulated(values), close: nothing };
+  if (values.card === "sim") return { card: simulatedCard(values), close: nothing };
   const port = /^vpcd:(\d{1,5})$/.exec(values.card)?.[1];
   if (port === undefined) throw new UsageError(`expected sim, vpcd:PORT or none for --card, got "${values.card}"`);
   const reader = await VpcdReader.listen({ port: Number(port) });
   io.err(`waiting for a virtual card on 127.0.0.1:${reader.port}`);
   await reader.inserted();
   return { card: reader, close: () => reader.close() };
-}
-
-/** As in `tinyipa agent --uicc sim`: a bootstrap and an operational Profile, and the eIM of `tinyipa eim`. */
-function simulated(values: Values): Euicc {
-  const pki = keysOf(values, [EIM_FQDN]);
-  const eim = new Eim({ sign: pki.eimSign, tls: pki.eimTls, clock: new RealClock(), fqdn: EIM_FQDN });
-  return new Euicc({ pki, profiles: defaultProfiles(), eims: [eim.configurationData()] });
 }

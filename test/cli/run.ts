@@ -1,13 +1,17 @@
 /** `tinyipa run`: one scenario, with what makes its run repeatable. */
 import { writeFileSync } from "node:fs";
 import { scenarios } from "../scenarios/index.js";
+import type { AgentLike } from "../sim/agent/index.js";
 import { cutScenario, runScenario, type Run, type RunOptions, type Scenario } from "../sim/index.js";
-import { FAILED, OK, readArgs, UsageError, wholeNumber, type Command, type Io } from "./command.js";
+import { SimError } from "../sim/core/errors.js";
+import { engineOf } from "./engine.js";
+import { FAILED, MISUSE, OK, readArgs, UsageError, wholeNumber, type Command, type Io } from "./command.js";
 
 const HELP = `Usage: tinyipa run SCENARIO [options]
 
 Runs a scenario in the simulated world. SCENARIO is its name, or a part of it that no other has (see tinyipa list).
 
+  --host ENGINE  what runs the agent: v8 (default), or an engine of the C host, wasm3 or inplace, built by npm run build
   --seed N       all chance of the world (default: the scenario's own)
   --cut N        cut the power once: at op N/2, before it (even) or after it (odd)
   --cuts         cut the power at every op, before and after it
@@ -22,6 +26,7 @@ Exit code: 0 its claims hold, 1 one failed, 2 misuse.
 `;
 
 const OPTIONS = {
+  host: { type: "string" },
   seed: { type: "string" },
   cut: { type: "string" },
   cuts: { type: "boolean", default: false },
@@ -41,10 +46,27 @@ export const command: Command = {
     const seed = wholeNumber("seed", values.seed, 0, 0xffff_ffff);
     const cut = wholeNumber("cut", values.cut);
     if (values.real && (cut !== undefined || values.cuts)) throw new UsageError("expected --real or a power cut, got both: real time cannot be repeated op by op");
-    const options: RunOptions = { ...(seed === undefined ? {} : { seed }), ...(cut === undefined ? {} : { cut }), real: values.real };
-    return values.cuts ? runCuts(scenario, options, values.json, io) : runOnce(scenario, options, values, io);
+    const agent = agentOf(values.host, io);
+    if (agent === "missing") return MISUSE;
+    const options: RunOptions = { ...(agent === undefined ? {} : { agent }), ...(seed === undefined ? {} : { seed }), ...(cut === undefined ? {} : { cut }), real: values.real };
+    try {
+      return await (values.cuts ? runCuts(scenario, options, values.json, io) : runOnce(scenario, options, values, io));
+    } finally {
+      agent?.dispose?.();
+    }
   },
 };
+
+/** The agent in `host`; undefined is the world's own, in V8. An engine that was not built is said. */
+function agentOf(host: string | undefined, io: Io): AgentLike | undefined | "missing" {
+  try {
+    return host === undefined ? undefined : engineOf(host);
+  } catch (error) {
+    if (!(error instanceof SimError) || error.code !== "no-engine") throw error;
+    io.err(`tinyipa run: ${error.message}`);
+    return "missing";
+  }
+}
 
 function choose(name: string): Scenario {
   const exact = scenarios.find((scenario) => scenario.name === name);

@@ -3,7 +3,7 @@
  *
  *     open MEMORY STACK WASM -      code used problem
  *     step ARG | export K           code result problem
- *     write AT OCTETS | read AT LENGTH | hash MEMORY | reset
+ *     write AT OCTETS | read AT LENGTH | hash | reset
  *
  * sources: host/src/wasm_wasm3.c
  * needs: wasm3
@@ -19,7 +19,7 @@
 
 static char line[LINE];
 static uint8_t wasm[1 << 16], octets_in[1 << 17];
-static uint64_t arena[1 << 18];
+static uint64_t arena[1 << 19];
 static struct ipa_wasm *instance;
 static uint32_t memory_len;
 

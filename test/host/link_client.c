@@ -2,10 +2,10 @@
  * The links on this computer's sockets, for tests against other people's servers: opens one endpoint, does exchanges, prints what happened.
  *
  *     link_client KEY=VALUE...
- *       to=HOST[:PORT]  binding=coaps|https|es9p  at=PORT (connect to 127.0.0.1:PORT instead)
+ *       to=HOST[:PORT]  binding=coaps|https|es9p|es11  at=PORT (connect to 127.0.0.1:PORT instead)
  *       trust=FILE (whole A6 data object)  ca=FILE (DER certificates)  psk=ID:HEX  utc=SECONDS  fn=N
  *       body=FILE  out=FILE (answers, one behind the other)  count=N  piece=N (octets a piece, both ways)  pause=MS (between exchanges)
- *       ack=MS  retries=N  szx=N  path=a/b  method=CODE  handshake=MS  wait=MS  format=N  memory=OCTETS  plain=1
+ *       ack=MS  retries=N  szx=N  path=a/b  method=CODE  handshake=MS  wait=MS  format=N  memory=OCTETS  mtu=OCTETS  max=OCTETS  plain=1
  *       park=1 (close and open between exchanges)  sleep=1 (the same, through a saved session)
  *
  * One line for each exchange: "answer CODE OCTETS retry_after=N"; at the end "ok", or "error NAME"; on stderr "heap N".
@@ -26,7 +26,7 @@
 
 struct options {
     const char *to, *binding, *body, *out;
-    uint32_t count, piece, wait, fn, park, sleep, pause, memory;
+    uint32_t count, piece, wait, fn, park, sleep, pause, memory, mtu;
 };
 
 struct file {
@@ -112,7 +112,7 @@ static void option(struct ipa_link_config *c, struct options *o, struct ipa_endp
     struct file file;
     struct { const char *name; uint32_t *at; } numbers[] = {
         {"count", &o->count}, {"piece", &o->piece}, {"wait", &o->wait}, {"fn", &o->fn}, {"park", &o->park}, {"sleep", &o->sleep}, {"pause", &o->pause}, {"memory", &o->memory},
-        {"ack", &c->coap.ack_timeout_ms}, {"retries", &c->coap.max_retransmit}, {"utc", &utc}, {"max", &c->coap.body_max},
+        {"ack", &c->coap.ack_timeout_ms}, {"retries", &c->coap.max_retransmit}, {"utc", &utc}, {"max", &c->coap.body_max}, {"mtu", &o->mtu},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(key, numbers[i].name) == 0) {
@@ -178,23 +178,24 @@ static int run(struct ipa_link *link, const struct options *o, const struct ipa_
     for (uint32_t i = 0; i < o->count && err >= 0; i++) {
         if (i > 0) pause_ms(o->pause);
         if (i > 0 && (o->park || o->sleep)) {
-            link->close(link->ctx);
+            UNTIL_DONE(err, link->close(link->ctx));
             if (o->sleep) err = ipa_link_sleep(link);
             if (err >= 0) UNTIL_DONE(err, link->open(link->ctx, to, o->wait));
         }
         if (err >= 0) err = exchange(link, o, &body, out);
     }
-    link->close(link->ctx);
+    int closed;
+    UNTIL_DONE(closed, link->close(link->ctx));
     if (out != NULL) fclose(out);
     free(body.data);
-    return err;
+    return err < 0 ? err : closed;
 }
 
 int main(int argc, char **argv) {
     struct ipa_link_config config;
     struct ipa_link link;
     struct ipa_endpoint to = {IPA_PEER_EIM, IPA_ESIPA_COAPS, NULL, 0, NULL, 0};
-    struct options o = {"localhost", "coaps", NULL, NULL, 1, 1024, 60000, 0, 0, 0, 0, 20000};
+    struct options o = {"localhost", "coaps", NULL, NULL, 1, 1024, 60000, 0, 0, 0, 0, 20000, 1280};
     memset(&config, 0, sizeof config);
     ipa_link_defaults(&config);
     net_posix_init(&net, &config.net);
@@ -206,8 +207,10 @@ int main(int argc, char **argv) {
     }
     if (strcmp(o.binding, "https") == 0) to.binding = IPA_ESIPA_HTTPS;
     if (strcmp(o.binding, "es9p") == 0) { to.binding = IPA_ES9P_HTTPS; to.peer = IPA_PEER_SMDP; }
+    if (strcmp(o.binding, "es11") == 0) { to.binding = IPA_ES9P_HTTPS; to.peer = IPA_PEER_SMDS; }
     to.fqdn = o.to;
     to.fqdn_len = strlen(o.to);
+    config.net.send_max = (uint16_t)o.mtu;
     config.entropy = random_octets;
     config.now_ms = now_ms;
     config.utc_s = utc_s;

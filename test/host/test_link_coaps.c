@@ -232,6 +232,24 @@ TEST(coaps_session_is_kept_over_a_planned_sleep) {
     CHECK(coap.wrong == NULL);
 }
 
+/* The RAM survived the sleep after all; then comes a reset that nobody planned. */
+TEST(coaps_saved_session_lives_in_its_record_only) {
+    link_server();
+    boot();
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(open_link(), IPA_OK);
+        CHECK_INT(exchange(30, 100), IPA_OK);
+        link.close(link.ctx);
+        if (i == 0) CHECK_INT(ipa_link_sleep(&link), IPA_OK);
+    }
+    CHECK_INT(journal_len, 0);
+    boot();
+    CHECK_INT(open_link(), IPA_OK);
+    CHECK_INT(exchange(30, 100), IPA_OK);
+    CHECK_INT(k.sessions, 2);
+    CHECK_INT(repeated, 0);
+}
+
 TEST(coaps_unplanned_reset_means_a_new_handshake) {
     link_server();
     for (int i = 0; i < 3; i++) {
@@ -367,6 +385,18 @@ TEST(coaps_times_out_as_the_caller_says) {
     CHECK_INT(k.sessions, 2);
 }
 
+TEST(coaps_wrong_psk_is_named_though_the_caller_gives_up_first) {
+    static const uint8_t other[16] = "fedcba9876543210";
+    const struct ipa_endpoint to = {IPA_PEER_EIM, IPA_ESIPA_COAPS, "eim.example.com", 15, NULL, 0};
+    int err;
+    link_server();
+    boot();
+    links.psk = other;
+    CHECK_INT(ipa_link_init(&link, &links, link_memory, sizeof link_memory), IPA_OK);
+    DRIVE(err, link.open(link.ctx, &to, 5000));
+    CHECK_INT(err, IPA_ERR_TRUST_PSK);
+}
+
 TEST(coaps_refuses_wrong_addresses_and_bindings) {
     const char *wrong[] = {"", ":5684", "eim.example.com:", "eim.example.com:0", "eim.example.com:65536", "eim.example.com:5a", "[::1", "eim.example.com:99999999999"};
     link_server();
@@ -393,6 +423,7 @@ int main(void) {
     RUN(coaps_20_kB_both_ways_with_a_tenth_of_all_datagrams_lost);
     RUN(coaps_session_is_kept_over_close_and_open);
     RUN(coaps_session_is_kept_over_a_planned_sleep);
+    RUN(coaps_saved_session_lives_in_its_record_only);
     RUN(coaps_unplanned_reset_means_a_new_handshake);
     RUN(coaps_server_that_forgot_the_session_gets_a_new_handshake_without_telling);
     RUN(coaps_record_of_another_endpoint_or_trust_is_not_used);
@@ -400,6 +431,7 @@ int main(void) {
     RUN(coaps_no_record_number_is_used_twice_when_it_is_cut_again_and_again);
     RUN(coaps_the_proof_sees_a_record_that_is_not_invalidated);
     RUN(coaps_times_out_as_the_caller_says);
+    RUN(coaps_wrong_psk_is_named_though_the_caller_gives_up_first);
     RUN(coaps_refuses_wrong_addresses_and_bindings);
     return check_end();
 }

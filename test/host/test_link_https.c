@@ -366,6 +366,33 @@ TEST(tls_altered_records_end_the_connection) {
     answers("hello", 200);
 }
 
+/* A modem takes a while for each send. */
+static int slow_turns;
+static int slow_send(void *ctx, int socket, const uint8_t *data, size_t len) {
+    if (++slow_turns % 3 != 0) return IPA_AGAIN;
+    return kit_send(ctx, socket, data, len);
+}
+
+TEST(https_close_waits_for_the_last_word_but_not_for_ever) {
+    start(CERT(good));
+    config.net.send = slow_send;
+    CHECK_INT(open_link(), IPA_OK);
+    answers("hello", 200);
+    unsigned before = k.sends;
+    CHECK_INT(link.close(link.ctx), IPA_AGAIN);
+    CHECK_INT(link.close(link.ctx), IPA_AGAIN);
+    CHECK_INT(link.close(link.ctx), IPA_OK);
+    CHECK_INT(k.sends, before + 1);
+    kit_turn(&k);
+    CHECK_INT(k.error, MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY);
+    CHECK_INT(open_link(), IPA_OK);
+    slow_turns = 0;
+    CHECK_INT(link.close(link.ctx), IPA_AGAIN);
+    k.now += 3000;
+    CHECK_INT(link.close(link.ctx), IPA_OK);
+    CHECK_INT(link.close(link.ctx), IPA_OK);
+}
+
 TEST(https_silence_is_a_timeout) {
     int err;
     start(CERT(good));
@@ -401,6 +428,7 @@ int main(void) {
     RUN(tls_refusals_of_the_server_have_their_names);
     RUN(tls_server_without_our_suite_is_refused);
     RUN(tls_altered_records_end_the_connection);
+    RUN(https_close_waits_for_the_last_word_but_not_for_ever);
     RUN(https_silence_is_a_timeout);
     return check_end();
 }

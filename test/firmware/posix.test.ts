@@ -1,0 +1,71 @@
+/** The posix board, built with sanitizers: the same story over the same driver and links, with a file as flash; and its planned power-off. */
+import { ok, strictEqual } from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { Bench, pskText, SENSOR, type BenchOptions } from "./bench.js";
+import { build, missing } from "./build.js";
+import { PosixBoard } from "./hosts.js";
+import { checkZeroTouch, STORY_WORLD, zeroTouch } from "./stories.js";
+
+const PSK = { identity: "device-1", key: Uint8Array.from({ length: 16 }, (_, i) => 255 - i) };
+const READINGS = ["--sensor", SENSOR, "--sensor-period", "1"];
+
+const skip = missing(process.env["CC"] ?? "gcc") ?? false;
+
+describe("the posix board", { skip, concurrency: 2, timeout: 180_000 }, () => {
+  const open: Bench[] = [];
+  after(() => Promise.all(open.map((bench) => bench.close())));
+
+  async function bench(options: Omit<BenchOptions, "board">, args: readonly string[], firmware: Readonly<Record<string, unknown>> = {}): Promise<Bench> {
+    const built = await build("posix", { sanitize: true, ...firmware });
+    const made = await Bench.open({ ...options, board: (folder) => new PosixBoard({ built, folder, seed: 1, args }) });
+    open.push(made);
+    return made;
+  }
+
+  test("tells the zero-touch story over CoAPS by ECDSA with the engine in place", async () => {
+    const it = await bench({ world: STORY_WORLD }, ["--family", "quectel", ...READINGS]);
+    checkZeroTouch(it, await zeroTouch(it));
+    await it.until("readings", () => it.readings.length > 3);
+  });
+
+  test("tells it in wasm3, by PSK, on a modem that it finds out itself", async () => {
+    const it = await bench({ world: STORY_WORLD, psk: PSK, family: "sara-r5" }, ["--psk", pskText(PSK)], { engine: "wasm3" });
+    checkZeroTouch(it, await zeroTouch(it));
+  });
+
+  test("tells it over HTTPS", async () => {
+    const it = await bench({ world: STORY_WORLD, esipa: "HTTPS" }, ["--family", "quectel"]);
+    checkZeroTouch(it, await zeroTouch(it));
+  });
+
+  test("ends when a poll is over, its DTLS session in the journal; the next start goes on with that session, and only once", async () => {
+    const it = await bench({}, ["--family", "quectel", "--exit-when-idle"]);
+    const polls = async (n: number): Promise<void> => {
+      await it.start();
+      await it.until(`poll ${n}`, () => it.idle && it.world.eim.seen.length === n);
+      await (it.board as PosixBoard).ended();
+      it.modem.powerOff();
+    };
+    await polls(1);
+    await polls(2);
+    strictEqual(it.news.filter((text) => text.includes(" connected ")).length, 1, it.last());
+    // A cut right behind the use of the saved session: it is gone, and there is a new handshake.
+    await it.start();
+    await it.until("the third poll", () => it.world.eim.seen.length === 3);
+    await it.board.cut();
+    it.modem.powerOff();
+    await polls(4);
+    ok(it.news.filter((text) => text.includes(" connected ")).length === 2, it.last());
+  });
+
+  test("refuses an image that is signed by another key, and says so", async () => {
+    const built = await build("posix", { sanitize: true });
+    const [id, point] = built.key.split(":") as [string, string];
+    const other = { ...built, key: `${Number(id) + 1}:${point}` };
+    const it = await Bench.open({ board: (folder) => new PosixBoard({ built: other, folder, seed: 1, args: ["--family", "quectel"] }) });
+    open.push(it);
+    await it.start();
+    await it.until("the refusal", () => it.board.lines.all.some((line) => line === "error agent IPA_ERR_IMAGE_KEY"));
+    strictEqual(it.world.eim.seen.length, 0);
+  });
+});
