@@ -1,16 +1,18 @@
-/** What must be on the machine: Node, the npm packages, and the two programs that some checks use (wabt, openssl). */
+/** What must be on the machine: Node, the npm packages, and the programs that some checks use. */
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { mustRun, root, run, step, StepError, which } from "./steps.mjs";
 
 const NODE = [20, 19];
 
-/** Programs that checks use when they are there, and the Debian package that has them. */
+/** Programs (or a file, where there is none) that checks use when they are there, and the Debian package that has them. */
 const TOOLS = [
   { program: "wasm-validate", debian: "wabt", part: "the second validation of the wasm" },
   { program: "openssl", debian: "openssl", part: "the check of the certificates by openssl" },
+  { program: "gcc", debian: "build-essential", part: "the C host on this computer" },
+  { program: "tshark", debian: "tshark", part: "the dissection of our CoAP and DTLS datagrams" },
   { program: "arm-none-eabi-gcc", debian: "gcc-arm-none-eabi", part: "firmware for the boards" },
-  { program: "arm-none-eabi-objcopy", debian: "libnewlib-arm-none-eabi", part: "firmware for the boards", file: "/usr/lib/arm-none-eabi/newlib/nano/libc.a" },
+  { program: "newlib for Cortex-M", file: "/usr/lib/arm-none-eabi/newlib/thumb/v7e-m/nofp/libc_nano.a", debian: "libnewlib-arm-none-eabi", part: "firmware for the boards" },
   { program: "qemu-system-arm", debian: "qemu-system-arm", part: "firmware in emulated boards" },
   { program: "clang", debian: "clang", part: "fuzzing of the C host" },
   { program: "coap-client-notls", debian: "libcoap3-bin", part: "CoAP and DTLS against libcoap" },
@@ -38,7 +40,7 @@ export async function installPackages() {
  * program names itself as skipped. It is not tried again in this checkout, so that work offline stays quick.
  */
 export async function installTools() {
-  const missing = TOOLS.filter(({ program }) => which(program) === undefined);
+  const missing = TOOLS.filter((tool) => !isThere(tool));
   const tried = join(root, "dist/.stamp/tools");
   if (missing.length === 0 || (existsSync(tried) && process.env.CI !== "true")) return;
   if (!isDebian() || process.getuid?.() !== 0) return;
@@ -54,9 +56,11 @@ export async function installTools() {
   });
 }
 
+const isThere = ({ program, file }) => (file === undefined ? which(program) !== undefined : existsSync(file));
+
 /** The parts that can't run here, as sentences. */
 export function missingTools() {
-  return TOOLS.filter(({ program }) => which(program) === undefined).map(({ program, debian, part }) => `${part}: ${program} is not installed (Debian package ${debian})`);
+  return TOOLS.filter((tool) => !isThere(tool)).map(({ program, debian, part }) => `${part}: ${program} is not installed (Debian package ${debian})`);
 }
 
 function isDebian() {

@@ -1,5 +1,5 @@
 /**
- * The one entry of `npm start`, `npm test` and every `npm run` (`test:slow`, `build`, `size`, `firmware`, `figures`, `bench`, `firmware`, `fuzz`, `coverage`).
+ * The one entry of `npm start`, `npm test` and every `npm run` (`test:slow`, `test:spec`, `build`, `size`, `figures`, `bench`, `firmware`, `fuzz`, `coverage`).
  * Plain JavaScript without dependencies, since it runs before anything is installed. It installs what is missing,
  * builds what is stale and then does what was asked for. Arguments behind the command go on: to the demo, to size, to figures,
  * or, for the tests, as parts of the paths of the test files to run.
@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { build } from "./build.mjs";
 import { writeCoverage } from "./coverage.mjs";
-import { firmware } from "./firmware.mjs";
+import { firmware, standardFirmware } from "./firmware.mjs";
 import { main as fuzz } from "./fuzz.mjs";
 import { checkNode, installPackages, installTools } from "./install.mjs";
 import { root, StepError } from "./steps.mjs";
@@ -17,7 +17,6 @@ import { test } from "./test.mjs";
 const COMMANDS = {
   start: { run: async (args) => { await build(); return tinyipa("demo", ...args); } },
   size: { run: async (args) => { await build(); await standardFirmware(); return tinyipa("size", ...args); } },
-  firmware: { run: async (args) => { await build(); return firmware(args); } },
   figures: { run: async (args) => { await build(); return tinyipa("figures", ...args); } },
   coverage: { run: async () => { await build(); await writeCoverage(); return 0; } },
   bench: { tools: true, run: async () => { await build(); await bench(); return 0; } },
@@ -25,6 +24,7 @@ const COMMANDS = {
   fuzz: { tools: true, run: async (args) => { await build(); return fuzz(args); } },
   build: { run: async () => { await build(); return 0; } },
   test: { tools: true, tests: true, run: async (args) => { await build(); return test({ slow: false, filter: args }); } },
+  "test:spec": { tools: true, run: async (args) => { await build(); return spawnSync(process.execPath, ["dist/ts/host/tool/spec-run.js", ...args], { cwd: root, stdio: "inherit" }).status ?? 1; } },
   "test:slow": { tools: true, tests: true, run: async (args) => { await build(); return test({ slow: true, filter: args }); } },
 };
 

@@ -1,4 +1,5 @@
 /** The in-place engine against V8: one module in both, the same calls, equal results, traps, memory and globals. */
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildDriver, type Variant } from "../../host/tool/spec-build.js";
@@ -13,6 +14,9 @@ declare const WebAssembly: {
   Instance: new (module: object) => { exports: Record<string, unknown> };
   RuntimeError: new () => Error;
 };
+
+/** For node:test's `skip`: what must be there to build the engine for this computer, and to read .wast files. */
+export const skip: string | false = ["gcc", "wast2json"].filter((program) => spawnSync("which", [program]).status !== 0).map((program) => `${program} is not installed`).join(", ") || false;
 
 export async function startEngine(variant: Variant): Promise<EngineProcess> {
   return new EngineProcess(await buildDriver(variant));

@@ -16,7 +16,7 @@ import { Agent } from "../sim/agent/index.js";
 import { Rng } from "../sim/core/rng.js";
 import { AgentComparison, agentWasm, recordRuns } from "./inplace-agent.js";
 import { POLLS } from "../robustness/recordings.js";
-import { compareAsAgent, compareModule, startEngine, startWasm3, writePairs } from "./inplace-kit.js";
+import { compareAsAgent, compareModule, skip, startEngine, startWasm3, writePairs } from "./inplace-kit.js";
 import { operatorModule, randomModule } from "./inplace-modules.js";
 
 const VARIANTS: readonly (readonly [string, Variant])[] = [
@@ -24,8 +24,8 @@ const VARIANTS: readonly (readonly [string, Variant])[] = [
   ["as it ships, by switch", { validate: 0, goto: 0 }],
   ["with full validation", { validate: 1 }],
 ];
-/** Chosen anew for each run of CI; TINYIPA_SEED repeats one. */
-const SEED = Number(process.env["TINYIPA_SEED"] ?? Date.now() % 1_000_000);
+/** TINYIPA_SEED takes another. */
+const SEED = Number(process.env["TINYIPA_SEED"] ?? 1);
 const RANDOM_MODULES = 60;
 const MUTANTS = 100_000;
 
@@ -39,7 +39,7 @@ async function withEngine(variant: Variant, use: (engine: EngineProcess) => Prom
 }
 
 for (const [name, variant] of VARIANTS) {
-  describe(`the in-place engine ${name}`, () => {
+  describe(`the in-place engine ${name}`, { skip }, () => {
     for (const file of readdirSync(join(repositoryRoot(), "test/wast")).sort()) {
       test(`gives what test/wast/${file} asserts`, () => withEngine(variant, async (engine) => {
         const { executed, skipped, differences, unreadable } = await runFile(join(repositoryRoot(), "test/wast", file), engine);
@@ -85,7 +85,7 @@ for (const [name, variant] of VARIANTS) {
 /** wasm3's own limits refuse a few modules (its slots, its constant tables). */
 const WASM3_REFUSES = /not opened/;
 
-describe("three engines", () => {
+describe("three engines", { skip }, () => {
   test(`V8, wasm3 and the in-place engine agree on every operator and ${RANDOM_MODULES} random modules (seeds from ${SEED})`, async () => {
     const engines = [await startEngine({ validate: 0 }), await startWasm3()];
     let refused = 0;
@@ -115,7 +115,7 @@ describe("three engines", () => {
   });
 });
 
-describe("mutated modules and side tables", () => {
+describe("mutated modules and side tables", { skip }, () => {
   for (const [name, variant] of VARIANTS.filter(([, { goto }]) => goto !== 0)) {
     test(`${MUTANTS} mutants never make the engine ${name} touch memory that is not theirs (seed ${SEED})`, async () => {
       const directory = mkdtempSync(join(tmpdir(), "inplace-"));
