@@ -3,6 +3,7 @@
  * sources: host/src/agent.c host/src/ops.c host/src/container.c host/src/crypto_mbedtls.c host/src/err.c host/src/wasm_wasm3.c
  * sources: host/store/flash_journal.c host/link/tls_heap.c
  * needs: wasm3 mbedtls
+ * flags: -DIPA_CFG_DTLS=0 -DIPA_CFG_TLS=0
  */
 #include "agent_kit.h"
 

@@ -4,6 +4,7 @@
  * sources: host/src/wasm_inplace.c host/src/wasm_inplace_load.c host/src/wasm_inplace_check.c host/src/wasm_inplace_strict.c
  * sources: host/store/flash_journal.c host/link/tls_heap.c
  * needs: mbedtls
+ * flags: -DIPA_CFG_DTLS=0 -DIPA_CFG_TLS=0
  * flags: -DTEST_INPLACE
  */
 #include "test_agent.c"

@@ -2,6 +2,7 @@
  * Unit tests of host/src/container.c: every way in which a container can be wrong has its code.
  * sources: host/src/container.c host/src/crypto_mbedtls.c host/link/tls_heap.c
  * needs: mbedtls
+ * flags: -DIPA_CFG_DTLS=0 -DIPA_CFG_TLS=0
  */
 #include <stdlib.h>
 

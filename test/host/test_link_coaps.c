@@ -363,6 +363,32 @@ TEST(coaps_the_proof_sees_a_record_that_is_not_invalidated) {
     CHECK(repeated > 0);
 }
 
+/* A modem: a send takes a few calls, and a read in between would give it up. */
+static unsigned modem_calls, modem_given_up;
+
+static int modem_send(void *ctx, int socket, const uint8_t *data, size_t len) {
+    if (++modem_calls % 4 != 0) return IPA_AGAIN;
+    return kit_send(ctx, socket, data, len);
+}
+
+static int modem_receive(void *ctx, int socket, uint8_t *data, size_t cap) {
+    modem_given_up += modem_calls % 4 != 0;
+    return kit_receive(ctx, socket, data, cap);
+}
+
+TEST(coaps_never_reads_while_a_send_is_under_way) {
+    link_server();
+    boot();
+    links.net.send = modem_send;
+    links.net.receive = modem_receive;
+    modem_calls = modem_given_up = 0;
+    CHECK_INT(open_link(), IPA_OK);
+    CHECK_INT(exchange(5000, 600), IPA_OK);
+    CHECK_INT(exchange(30, 100), IPA_OK);
+    CHECK(coap.wrong == NULL);
+    CHECK_INT(modem_given_up, 0);
+}
+
 TEST(coaps_times_out_as_the_caller_says) {
     int err;
     const struct ipa_endpoint to = {IPA_PEER_EIM, IPA_ESIPA_COAPS, "eim.example.com", 15, NULL, 0};
@@ -430,6 +456,7 @@ int main(void) {
     RUN(coaps_no_record_number_is_used_twice_wherever_the_power_is_cut);
     RUN(coaps_no_record_number_is_used_twice_when_it_is_cut_again_and_again);
     RUN(coaps_the_proof_sees_a_record_that_is_not_invalidated);
+    RUN(coaps_never_reads_while_a_send_is_under_way);
     RUN(coaps_times_out_as_the_caller_says);
     RUN(coaps_wrong_psk_is_named_though_the_caller_gives_up_first);
     RUN(coaps_refuses_wrong_addresses_and_bindings);
