@@ -1,6 +1,6 @@
 /**
  * The Node bindings: host/node/addon.c with an engine of the C host, one dist/native/ipa_ENGINE.node for each, and host/node/doors.c with its links and
- * its AT driver, dist/native/ipa_doors.node.
+ * its AT driver, dist/native/ipa_doors.node, and host/node/host_addon.c with all of the C host, dist/native/ipa_host.node.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -29,6 +29,16 @@ const DOORS = {
   flags: ["-D_DEFAULT_SOURCE", "-Iboards/posix"],
 };
 
+/** The third binding: the whole C host with the engine in place, as a machine of events and ops. */
+const HOST = {
+  sources: [
+    "host/node/host_addon.c", "host/node/host_machine.c", ...["agent", "ops", "container", "crypto_mbedtls"].map((name) => `host/src/${name}.c`), ...ENGINES.inplace.sources,
+    "host/store/flash_journal.c", "host/link/tls_heap.c",
+  ],
+  libraries: [mbedtls],
+  flags: ENGINES.inplace.flags,
+};
+
 export const addonPath = (name) => `dist/native/ipa_${name}.node`;
 
 /** The folder with node_api.h: beside the running node, else that of the package node-api-headers. */
@@ -45,11 +55,13 @@ export async function addons() {
   if (which(cc) === undefined) return `left out: ${cc} is not installed`;
   const done = [];
   for (const [engine, part] of Object.entries(ENGINES)) if (await addon(cc, engine, { ...part, sources: ["host/node/addon.c", ...part.sources] })) done.push(engine);
-  try {
-    if (await addon(cc, "doors", DOORS)) done.push("doors");
-  } catch (error) {
-    if (!(error instanceof MbedtlsMissing)) throw error;
-    done.push(`doors left out (${error.message})`);
+  for (const [name, part] of [["doors", DOORS], ["host", HOST]]) {
+    try {
+      if (await addon(cc, name, part)) done.push(name);
+    } catch (error) {
+      if (!(error instanceof MbedtlsMissing)) throw error;
+      done.push(`${name} left out (${error.message})`);
+    }
   }
   return done.length === 0 ? "up to date" : done.join(", ");
 }

@@ -48,7 +48,7 @@ function dies(source: string, pairs: readonly string[]): boolean {
   writeFileSync(join(directory, "engine.c"), source);
   const { status, stderr } = spawnSync("gcc", [
     "-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DIPA_CFG_WASM_GAP=64", "-Ihost/include", "-Ihost", "-Ihost/src",
-    "test/host/fuzz_inplace.c", join(directory, "engine.c"), "host/src/wasm_inplace_load.c", "host/src/wasm_inplace_check.c", "host/src/wasm_inplace_strict.c", "-o", join(directory, "fuzz"),
+    "test/host/mutate_inplace.c", join(directory, "engine.c"), "host/src/wasm_inplace_load.c", "host/src/wasm_inplace_check.c", "host/src/wasm_inplace_strict.c", "-o", join(directory, "fuzz"),
   ], { cwd: root, encoding: "utf8" });
   assert.equal(status, 0, stderr);
   return SEEDS.some((seed) => spawnSync(join(directory, "fuzz"), [String(seed), String(MUTANTS), ...pairs], { encoding: "utf8", timeout: 120_000 }).status !== 0);

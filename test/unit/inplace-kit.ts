@@ -142,7 +142,7 @@ export async function compareAsAgent(engine: EngineProcess, spec: ModuleSpec, rn
   return out;
 }
 
-/** What test/host/fuzz_inplace.c mutates, as pairs of files: the agent, every operator, random modules, and very short ones. */
+/** What test/host/mutate_inplace.c mutates, as pairs of files: the agent, every operator, random modules, and very short ones. */
 export function writePairs(directory: string, agent: Uint8Array, seed: number): string[] {
   const specs = [operatorModule(new Rng(seed)), ...Array.from({ length: 20 }, (_, n) => randomModule(new Rng(seed + n))), ...Array.from({ length: 12 }, (_, n) => tinyModule(new Rng(seed + n)))];
   return [agent, ...specs.map(assemble)].flatMap((wasm, n) => {

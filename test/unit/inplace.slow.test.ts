@@ -36,7 +36,7 @@ describe("the in-place engine, long", () => {
     test(`${MUTANTS} mutants, IPA_CFG_WASM_VALIDATE=${validate} (seed ${SEED})`, async () => {
       const directory = mkdtempSync(join(tmpdir(), "inplace-"));
       const files = writePairs(directory, agentWasm(), SEED);
-      const { status, stderr } = spawnSync(await buildDriver({ validate }, "test/host/fuzz_inplace.c"), [String(SEED), String(MUTANTS), ...files], { encoding: "utf8" });
+      const { status, stderr } = spawnSync(await buildDriver({ validate }, "test/host/mutate_inplace.c"), [String(SEED), String(MUTANTS), ...files], { encoding: "utf8" });
       rmSync(directory, { recursive: true, force: true });
       assert.equal(status, 0, stderr.slice(0, 2000));
     });

@@ -121,7 +121,7 @@ describe("mutated modules and side tables", { skip }, () => {
       const directory = mkdtempSync(join(tmpdir(), "inplace-"));
       try {
         const files = writePairs(directory, agentWasm(), 1);
-        const program = await buildDriver(variant, "test/host/fuzz_inplace.c");
+        const program = await buildDriver(variant, "test/host/mutate_inplace.c");
         const { status, stdout, stderr } = spawnSync(program, [String(SEED), String(MUTANTS), ...files], { encoding: "utf8" });
         assert.equal(status, 0, `seed ${SEED}: ${stderr.slice(0, 2000)}`);
         const opened = Number(/(\d+) opened/.exec(stdout)?.[1]);

@@ -3,7 +3,7 @@
  * and table. Run under AddressSanitizer and UndefinedBehaviorSanitizer; the copies have exactly the length they need, and the gaps
  * between the parts of the arena are poisoned.
  *
- *     fuzz_inplace SEED COUNT (WASM SIDE)...      each COUNT mutants in turn from the pairs; prints what became of them
+ *     mutate_inplace SEED COUNT (WASM SIDE)...      each COUNT mutants in turn from the pairs; prints what became of them
  *
  * flags: -DIPA_CFG_WASM_GAP=64 -DIPA_CFG_WASM_TEXTS=1
  * sources: host/src/wasm_inplace.c host/src/wasm_inplace_load.c host/src/wasm_inplace_check.c host/src/wasm_inplace_strict.c
