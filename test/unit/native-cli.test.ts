@@ -1,6 +1,6 @@
 /** The command line over the C host: tinyipa agent by CoAPS, by its HTTPS and by a modem; tinyipa eim --coaps; tinyipa run --host. */
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -9,10 +9,13 @@ import { runCommand, type Command, type Io } from "../cli/command.js";
 import { command as run } from "../cli/run.js";
 import { simulatedCard } from "../cli/card.js";
 import { startEim, type RunningEim } from "../cli/eim.js";
+import { tlv } from "../sim/codec/tlv.js";
+import { fromHex, toHex } from "../sim/core/bytes.js";
 import { hasEngine } from "../sim/agent/index.js";
 import { psmo } from "../sim/eim/index.js";
 import { AtModem, IDEAL_PACE, LoopbackNet, serveUnix } from "../sim/modem/index.js";
 import { makePki } from "../sim/pki/pki.js";
+import { run as runProgram, without } from "./coaps-tools.js";
 import { EIM_FQDN, skip } from "./native-kit.js";
 
 const PSK = "device:1:30313233343536373839616263646566";
@@ -78,6 +81,16 @@ describe("tinyipa agent and tinyipa eim --coaps", { skip }, () => {
       await door.close();
       modem.powerOff();
     }
+  });
+
+  // The last one: its package stays in the queue.
+  test("libcoap's client is given the package that waits for its EID", { skip: without("coap-client-openssl") }, async () => {
+    const [eid = ""] = eim.eim.devices;
+    const record = eim.eim.queue(eid, psmo.getRAT());
+    const [request, answer] = [join(folder, "request.ber"), join(folder, "answer.ber")];
+    writeFileSync(request, tlv(0xbf4f, tlv(0x5a, fromHex(eid))));
+    const { output } = await runProgram("coap-client-openssl", ["-m", "post", "-u", "device:1", "-k", "0123456789abcdef", "-f", request, "-o", answer, `${coaps()}/gsma/rsp2/asn1`]);
+    assert.equal(toHex(new Uint8Array(readFileSync(answer))), toHex(tlv(0xbf4f, record.der)), output);
   });
 
   test("misuse is exit code 2 and says what was expected", async () => {

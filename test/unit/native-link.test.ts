@@ -22,6 +22,7 @@ interface Over {
   readonly link?: NativeLinkOptions;
   readonly weather?: Weather;
   readonly device?: Partial<DeviceOptions>;
+  readonly polls?: number;
 }
 
 /** Runs a world's device over CoAPS until nothing is left to do. */
@@ -30,7 +31,7 @@ async function overCoaps(w: World, over: Over = {}): Promise<{ trace: Trace; ses
   const proxy = over.weather && (await startUdpProxy({ to: { port: server.port }, seed: 3, up: over.weather, down: over.weather }));
   const link = linkTo(proxy?.port ?? server.port, over.link);
   try {
-    const trace = await new Device(w, { link, ...over.device }).run();
+    const trace = await new Device(w, { link, ...over.device }).run(over.polls);
     const count = proxy?.count;
     return { trace, sessions: server.news.filter((text) => text.includes(" connected from ")).length, lost: count === undefined ? 0 : count.up.lost + count.down.lost };
   } finally {
@@ -102,12 +103,13 @@ describe("an eIM that is not trusted is refused by name, and learns nothing", { 
     ["an expired certificate", "IPA_ERR_TRUST_EXPIRED", { trust: "none" }, (w) => ({ dtls: { identity: serverIdentities(w.pki).expired }, link: { caStore: [w.pki.eimTls.certificate] } })],
     ["a certificate for another name", "IPA_ERR_TRUST_NAME", { trust: "none" }, (w) => ({ dtls: { identity: serverIdentities(w.pki)["other-name"] }, link: { caStore: [w.pki.eimTls.certificate] } })],
     ["nothing to trust it by", "IPA_ERR_TRUST_NONE", { trust: "none" }, () => ({})],
+    ["another PSK than its own", "IPA_ERR_TRUST_PSK", {}, () => ({ dtls: { psk: { "device 1": utf8("fedcba9876543210") } }, link: { psk: { identity: "device 1", key: KEY } } })],
     ["a PSK identity that it does not know", "IPA_ERR_TRUST_PSK", {}, () => ({ dtls: { psk: { other: KEY } }, link: { psk: { identity: "device 1", key: KEY } } })],
   ];
   for (const [what, name, association, over] of cases) {
     test(`${what}: ${name}`, async () => {
       const w = ordered(association);
-      const { trace } = await overCoaps(w, over(w));
+      const { trace } = await overCoaps(w, { polls: 1, ...over(w) });
       const [refused] = refusals(trace);
       assert.match(refused ?? "", new RegExp(`^trust: ESipa CoAPS .*${EIM_FQDN}.*${name}$`));
       assert.deepEqual([w.enabled, w.eim.seen.length], [BOOTSTRAP, 0]);

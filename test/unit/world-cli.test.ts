@@ -63,7 +63,7 @@ describe("tinyipa list and run", () => {
       [run, [NAME, "--real", "--cuts"], /expected --real or a power cut, got both/],
       [list, ["x"], /expected no argument, got "x"/],
       [agent, [], /expected sim or vpcd:PORT for --uicc, got nothing/],
-      [agent, ["--uicc", "sim", "--eim", "ftp://x"], /expected https:\/\/HOST\[:PORT\] for --eim, got "ftp:\/\/x"/],
+      [agent, ["--uicc", "sim", "--eim", "ftp://x"], /expected https:\/\/HOST\[:PORT\] or coaps:\/\/HOST\[:PORT\] for --eim, got "ftp:\/\/x"/],
       [agent, ["--uicc", "sim", "--eim", "http://localhost"], /expected https:/],
       [agent, ["--uicc", "sim", "--imei", "1"], /expected 14 to 16 digits for --imei, got "1"/],
       [agent, ["--uicc", "sim", "--trust", join(folder, "none.pem")], /expected a readable file, got .*none\.pem \(ENOENT\)/],
