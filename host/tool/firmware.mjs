@@ -116,7 +116,7 @@ export async function buildFirmware(name, given = {}) {
   writeIfChanged(join(folder, "agent.tipa"), image);
   writeIfChanged(join(folder, "product_values.h"), productValues(board, key, options));
   const parts = await partsOf(name, board, engine, options);
-  const flags = flagsOf(name, board, engine, folder, options);
+  const flags = flagsOf(name, board, engine, options);
   const objects = await compileAll(cc, parts, flags, folder);
   const made = await whenChanged(folder, [name, objects, createHash("sha256").update(image).digest("hex"), board.script && hashFiles([`boards/${name}/${board.script}`])], () => (board.native ? linkNative(cc, folder, objects, options) : linkImage(cc, name, board, folder, objects, flags)));
   return { folder, keyId: key.id, point: Buffer.from(key.point).toString("hex"), ...made };
@@ -229,23 +229,24 @@ async function partsOf(name, board, engine, options) {
   ];
 }
 
-function flagsOf(name, board, engine, folder, options) {
+function flagsOf(name, board, engine, options) {
   const optimise = board.native ? ["-O1", "-g", ...(options.sanitize ? ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"] : [])] : ["-Os", "-g", "-fno-common"];
   return [
     ...board.cpu, ...optimise, "-ffunction-sections", "-fdata-sections", ...(board.native ? [] : ["--specs=nano.specs"]),
-    '-DIPA_CONFIG_H="ipa_config.h"', `-Iboards/${name}`, "-Iboards", "-Ihost/include", "-Ihost", "-Ihost/src", `-I${folder}`, ...(engine === "wasm3" ? ["-DIPA_ENGINE_WASM3=1"] : []),
+    '-DIPA_CONFIG_H="ipa_config.h"', `-Iboards/${name}`, "-Iboards", "-Ihost/include", "-Ihost", "-Ihost/src", ...(engine === "wasm3" ? ["-DIPA_ENGINE_WASM3=1"] : []),
     ...board.defines, ...(options.emulated ? board.emulated : []), ...(options.release ? ["-DIPA_CFG_RELEASE=1", "-DBOARD_RELEASE=1"] : []), ...options.define.map((text) => `-D${text}`),
   ];
 }
 
 /** Compiles what is not there yet; two at once. Gives { part, path } of each object. */
 async function compileAll(cc, parts, flags, folder) {
-  const headers = hashFiles([...files("host", isHeader), ...files("boards", isHeader), join(folder, "product_values.h")]);
+  const headers = hashFiles([...files("host", isHeader), ...files("boards", isHeader)]);
+  const product = hashFiles([join(folder, "product_values.h")]);
   const configuration = hashFiles(["host/link/mbedtls_config.h", "host/include/ipa/config_default.h", ...flags.filter((flag) => /^-Iboards\/\w/.test(flag)).map((flag) => `${flag.slice(2)}/ipa_config.h`)]);
   const jobs = parts.flatMap(({ part, sources, own, flags: more }) => sources.map((source) => {
-    const all = [...(own ? STRICT : ["-w"]), ...flags.filter((flag) => own || flag !== `-I${folder}`), ...more];
+    const all = [...(own ? STRICT : ["-w"]), ...flags, ...more, ...(part === "board" ? [`-I${folder}`] : [])];
     const text = readFileSync(resolve(root, source));
-    const hash = createHash("sha256").update(JSON.stringify([cc, source.replace(root, ""), part, all.map((flag) => flag.replaceAll(root, ""))])).update(own ? headers : configuration).update(text).digest("hex").slice(0, 24);
+    const hash = createHash("sha256").update(JSON.stringify([cc, source.replace(root, ""), part, all.map((flag) => flag.replaceAll(root, ""))])).update(own ? headers : configuration).update(part === "board" ? product : "").update(text).digest("hex").slice(0, 24);
     const path = join(OUT, ".objects", hash, part, `${basename(source, ".c")}.o`);
     return { part, path, source: source.startsWith("/") ? relative(root, source) : source, all };
   }));
@@ -297,7 +298,9 @@ async function linkImage(cc, name, board, folder, objects, flags) {
     ...cpu, "--specs=nano.specs", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings", `-Wl,-Map=${stem}.map`, "-T", `boards/${name}/${board.script}`,
     ...objects.map(({ path }) => path), join(folder, "agent.o"), "-o", `${stem}.elf`,
   ]);
-  for (const [format, ending] of [["binary", "bin"], ["ihex", "hex"]]) await mustRun("arm-none-eabi-objcopy", ["-O", format, "--gap-fill", "0xff", `${stem}.elf`, `${stem}.${ending}`]);
+  // The gaps of the .hex stay gaps: flashing it leaves the journal's sectors alone.
+  await mustRun("arm-none-eabi-objcopy", ["-O", "binary", "--gap-fill", "0xff", `${stem}.elf`, `${stem}.bin`]);
+  await mustRun("arm-none-eabi-objcopy", ["-O", "ihex", `${stem}.elf`, `${stem}.hex`]);
   const sizes = { board: name, variant: basename(folder), ...measure(readFileSync(join(root, `${stem}.map`), "utf8"), readFileSync(join(root, folder, "agent.tipa")).length) };
   writeFileSync(join(root, folder, "size.json"), JSON.stringify(sizes, null, 1));
   return { program: `${stem}.elf`, sizes };

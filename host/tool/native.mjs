@@ -11,8 +11,8 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { files, hashFiles, root, run, StepError, which } from "./steps.mjs";
-import { mbedtls, MbedtlsMissing } from "./mbedtls.mjs";
-import { wasm3 } from "./wasm3.mjs";
+import { mbedtls, MbedtlsMissing, mbedtlsParts } from "./mbedtls.mjs";
+import { wasm3, WASM3_FLAGS, wasm3Folder } from "./wasm3.mjs";
 
 /** Warnings are errors in our own sources; gcc and clang both. */
 export const STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
@@ -52,6 +52,38 @@ export async function program(main, { name = main.replace(/^.*\/|\.c$/g, ""), ex
   return output;
 }
 
+/**
+ * Every C file of host/, and of the boards that this computer can compile, read by gcc and clang with all warnings as errors. Gives { passed, failed, skipped }: one
+ * for each compiler.
+ */
+export async function strictSources() {
+  const total = { passed: 0, failed: 0, skipped: [] };
+  let flags;
+  try {
+    ({ flags } = await mbedtlsParts());
+  } catch (error) {
+    if (!(error instanceof MbedtlsMissing)) throw error;
+    total.skipped.push(`reading the C host with all warnings: ${error.message}`);
+    return total;
+  }
+  const sources = [...files("host/src", isSource), ...files("host/store", isSource), ...files("host/modem", isSource), ...files("host/link", (name) => isSource(name) && name !== "mbedtls_ssl_tls.c"), ...files("boards/app", isSource), ...files("boards/posix", isSource)];
+  for (const cc of ["gcc", "clang"]) {
+    if (which(cc) === undefined) {
+      total.skipped.push(`reading the C host with ${cc}: it is not installed`);
+      continue;
+    }
+    const bad = [];
+    for (const path of sources) {
+      const board = path.startsWith("boards/") ? ['-DIPA_CONFIG_H="posix/ipa_config.h"'] : [];
+      const { status, output } = await run(cc, ["-fsyntax-only", ...STRICT, ...INCLUDE, "-Iboards", "-Ihost/src", ...board, ...flags, "-isystem", wasm3Folder(), ...WASM3_FLAGS, path]);
+      if (status !== 0) bad.push(`${path}:\n${output.trim()}`);
+    }
+    total[bad.length === 0 ? "passed" : "failed"] += 1;
+    console.log(`  ${`${sources.length} C files read by ${cc}`.padEnd(52)} ${bad.length === 0 ? "without a warning" : `✖ ${bad.length} have warnings\n${bad.join("\n")}`}`);
+  }
+  return total;
+}
+
 /** Builds and runs test/host/test_*.c (those with one of `filter` in their path). Gives { passed, failed, skipped }. */
 export async function nativeTests(filter = []) {
   const total = { passed: 0, failed: 0, skipped: [] };
@@ -87,4 +119,5 @@ async function nativeTest(path) {
   return { passed, failed: status !== 0 && failed === 0 ? 1 : failed, text };
 }
 
+const isSource = (name) => name.endsWith(".c");
 const isHeader = (name) => name.endsWith(".h");

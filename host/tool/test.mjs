@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fuzz } from "./fuzz.mjs";
 import { missingTools } from "./install.mjs";
-import { nativeTests } from "./native.mjs";
+import { nativeTests, strictSources } from "./native.mjs";
 import { ci, files, root, run } from "./steps.mjs";
 
 const CONCURRENCY = 2;
@@ -40,6 +40,7 @@ export async function test({ slow, filter }) {
 /** Unit tests of the C host, under AddressSanitizer and UndefinedBehaviorSanitizer. */
 async function cTests(total, filter) {
   add(total, await nativeTests(filter));
+  if (filter.length === 0) add(total, await strictSources());
 }
 
 function add(total, { passed, failed, skipped }) {
