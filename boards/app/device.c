@@ -10,7 +10,7 @@
 #include "modem/net_at.h"
 #include "modem/uicc_at.h"
 
-enum { LONGEST_SLEEP_MS = 1000, AT_WORK_MS = 10, AGAIN_MS = 60000 };
+enum { LONGEST_SLEEP_MS = 1000, AT_WORK_MS = 10, AGAIN_MS = 60000, BEARER_MS = 30000 };
 enum { SESSION_KEY = 65 };
 enum { TAG_PROTOCOLS = 0x8B, TAG_IMEI = 0x8C, TAG_FEATURES = 0x92, HTTPS = 1, COAPS = 2, FEATURES = 0x70, DIRECT = 0x80, POLL_ENDED = 4 };
 
@@ -71,6 +71,7 @@ static void idle(void *ctx, int is_idle) {
 static void report(void *ctx, const struct ipa_report *what) {
     struct device *d = ctx;
     if (what->code == POLL_ENDED) d->polls++;
+    if (d->board->report != NULL) d->board->report(d->board->ctx, what);
     console_report(d, what);
 }
 
@@ -135,6 +136,10 @@ static int make_links(struct device *d) {
     c->psk_len = s->psk_len;
     c->session = session;
     c->modem_tls = IPA_CFG_MODEM_TLS;
+#if IPA_CFG_LAB_PLAIN_COAP
+    c->lab_plain_coap = 1;
+    c->coap.token_min = 4;
+#endif
     /* A block, CoAP's header and DTLS's record in one datagram. */
     if (c->net.send_max < 1024 + 96 && c->coap.szx > 5) c->coap.szx = 5;
     return ipa_link_init(&d->config.link, c, d->board->link_memory, d->board->link_memory_len);
@@ -204,7 +209,19 @@ static uint32_t run_agent(struct device *d) {
     return 0;
 }
 
+/*
+ * The agent brings the bearer up, and it stays. Where there is no agent (its image is refused), the application does it for itself, when
+ * a reading is due: 1 when it may go on.
+ */
+static int has_bearer(struct device *d) {
+    uint8_t plmn[3];
+    size_t plmn_len = 0;
+    if (d->ipa != NULL || !d->resting || d->modem.attached || (int32_t)(d->sensor.due - now_ms(d)) > 0) return 1;
+    return ipa_modem_bearer(&d->modem.application, 0, BEARER_MS, plmn, &plmn_len) != IPA_AGAIN;
+}
+
 static uint32_t run_application(struct device *d) {
+    if (d->sensor.host[0] != '\0' && !has_bearer(d)) return AT_WORK_MS;
     uint32_t wait_ms = sensor_poll(&d->sensor, now_ms(d));
     if (d->shown != d->sensor.sent + d->sensor.failed) {
         d->shown = d->sensor.sent + d->sensor.failed;
@@ -260,5 +277,6 @@ void device_init(struct device *d, const struct device_board *board, const struc
     console_text(d, "tinyipa on ");
     console_text(d, board->name);
     console_text(d, board->options);
+    if (IPA_CFG_LAB_PLAIN_COAP) console_text(d, " lab-plain-coap");
     console_text(d, "\r\n");
 }

@@ -48,6 +48,7 @@ struct device_board {
     void (*sleep)(void *ctx, uint32_t ms);                   /* ends early when the UART has something */
     void (*watchdog)(void *ctx);                             /* called at least every second; may be NULL */
     void (*console)(void *ctx, const char *text);            /* pieces of lines; may be NULL */
+    void (*report)(void *ctx, const struct ipa_report *what); /* the agent's and the host's, beside the console; may be NULL */
     int (*key)(void *ctx);                                   /* a key of the console, or -1: 'p' polls now; may be NULL */
     uint32_t (*stack_used)(void *ctx);                       /* most octets of stack so far; may be NULL */
     void *ctx;

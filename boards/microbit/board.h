@@ -35,6 +35,9 @@ struct board_told {
     uint32_t idles;     /* how often the agent has come to rest with nothing in hand */
     uint32_t polls;     /* polls that ended */
     uint32_t stack;     /* most octets of stack when it came to rest */
+    uint32_t report;    /* the newest report: its code and detail (host/README.md) */
+    int32_t detail;
+    int32_t error;      /* the newest error of the host (enum ipa_err), 0: none */
     uint8_t idle;       /* it is at rest */
     uint8_t resting;    /* something failed as a whole, and is tried again later */
     uint8_t key;        /* in: a key + 1, e.g. 'p' + 1: poll now */

@@ -6,11 +6,11 @@
 #define MICROBIT_IPA_CONFIG_H
 
 /* The agent: linear memory, engine with its stack (9728), the host's own record (about 250 and IPA_CFG_ENDPOINT). 1 octet each. */
-#define IPA_CFG_AGENT_ARENA 10656
+#define IPA_CFG_AGENT_ARENA 10240
 /* FQDN and trust of one eIM: a certificate of P-256 has 350 to 500 octets. Lies in the arena. 1 octet each. */
 #define IPA_CFG_ENDPOINT 640
 /* The link: CoAP with a block each way. 1 octet each. */
-#define IPA_CFG_LINK_ARENA 1920
+#define IPA_CFG_LINK_ARENA 1736
 
 /* TLS and DTLS are the modem's; of Mbed TLS only the check of the agent's signature is in the image, in the agent's arena. */
 #define IPA_CFG_DTLS 0

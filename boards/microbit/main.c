@@ -28,19 +28,18 @@ static void tell(void) {
     board_told.resting = device.resting;
 }
 
-#if BOARD_LOG
-char board_log[700];
-static unsigned log_at;
-static void write_log(void *ctx, const char *t) { (void)ctx; for (; *t && log_at < sizeof board_log - 1; t++) board_log[log_at++] = *t; }
-#define LOG .console = write_log,
-#else
-#define LOG
-#endif
+static void keep_report(void *ctx, const struct ipa_report *what) {
+    (void)ctx;
+    board_told.report = what->code;
+    board_told.detail = what->detail;
+    if (what->code >= IPA_REPORT_TRAP && what->detail < 0) board_told.error = what->detail;
+}
+
 int main(void) {
     const struct device_board board = {
         .name = "microbit", .options = "", .uart = modem_uart, .store = &board_journal, .now_ms = board_now_ms, .entropy = board_entropy,
         .agent_memory = agent_memory, .agent_memory_len = sizeof agent_memory, .link_memory = link_memory, .link_memory_len = sizeof link_memory,
-        .watchdog = board_watchdog, .key = read_key, LOG
+        .watchdog = board_watchdog, .report = keep_report, .key = read_key,
     };
     /* The size of the slot is the linker's symbol: its address is the number. */
     const struct device_settings settings = {.image = {_slot_a}, .image_len = {(size_t)(uintptr_t)_slot_size}, PRODUCT_SETTINGS};

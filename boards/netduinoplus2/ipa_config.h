@@ -6,8 +6,8 @@
 #define NETDUINOPLUS2_IPA_CONFIG_H
 
 #ifdef IPA_ENGINE_WASM3
-/* The agent: 4 octets for one of wasm, linear memory, the host's own record. 1 octet each. */
-#define IPA_CFG_AGENT_ARENA 106496
+/* The agent: 4 octets for one of wasm, linear memory, the host's own record: what is left of the SRAM, and less than this agent needs. 1 octet each. */
+#define IPA_CFG_AGENT_ARENA 98304
 #else
 /* The agent: linear memory (7 KiB), engine's stack, the host's own record: 10.2 KiB ("agent" on the console), and room for a larger one. 1 octet each. */
 #define IPA_CFG_AGENT_ARENA 11264

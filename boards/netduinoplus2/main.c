@@ -1,6 +1,7 @@
 /* The firmware of the Netduino Plus 2: the whole device (boards/app) on this board's parts. */
 #include "app/device.h"
 #include "app/product.h"
+#include "app/selftest.h"
 #include "board.h"
 
 extern const uint8_t _slot_a[], _slot_b[], _slot_size[];
@@ -40,5 +41,8 @@ int main(void) {
     const struct device_settings settings = {.image = {_slot_a, _slot_b}, .image_len = {slot, slot}, PRODUCT_SETTINGS};
     board_init();
     device_init(&device, &board, &settings);
+#if IPA_CFG_SELFTEST
+    (void)device_selftest(&device);
+#endif
     for (;;) board_sleep(device_step(&device));
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app/device.h"
+#include "app/selftest.h"
 #include "flash_file.h"
 #include "options.h"
 #include "replay.h"
@@ -88,6 +89,7 @@ static int key(void *ctx) {
 
 static int run(struct posix *x, const struct device_board *board) {
     device_init(&x->device, board, &x->options.settings);
+    if (x->options.selftest) return device_selftest(&x->device) != 0;
     if (x->options.poll_now) device_poll_now(&x->device);
     while (!ended) {
         uint32_t wait_ms = device_step(&x->device);

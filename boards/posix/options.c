@@ -25,6 +25,7 @@ static const char help[] =
     "  --sensor HOST:PORT    where readings go by UDP; --sensor-period S (60)\n"
     "  --poll-now            polls at once; SIGUSR1, or a p on stdin, does it later\n"
     "  --exit-when-idle      ends when a poll is over and nothing is in hand\n"
+    "  --self-test           the port self-test in place of the agent (boards/app/selftest.h)\n"
     "  --entropy-seed N      tests only: entropy from a seed\n"
     "  --replay              tests only: events on stdin, ops on stdout\n";
 
@@ -119,6 +120,7 @@ static int read_flag(struct options *o, const char *name) {
     else if (strcmp(name, "--poll-now") == 0) o->poll_now = 1;
     else if (strcmp(name, "--exit-when-idle") == 0) o->exit_when_idle = 1;
     else if (strcmp(name, "--replay") == 0) o->replay = 1;
+    else if (strcmp(name, "--self-test") == 0) o->selftest = 1;
     else if (strcmp(name, "--lte-m") == 0) o->settings.lte_m = 1;
     else return 0;
     return 1;

@@ -7,7 +7,7 @@
 struct options {
     const char *uart, *flash;
     unsigned long baud;
-    int flow, poll_now, exit_when_idle, replay, seeded;
+    int flow, poll_now, exit_when_idle, replay, seeded, selftest;
     uint64_t seed;
     struct device_settings settings;
     /* What the settings point to. */

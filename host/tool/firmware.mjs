@@ -139,7 +139,7 @@ function refuseForRelease(options) {
   if (wrong.length > 0) throw new StepError(`a release image refuses ${wrong.join(", ")}`);
 }
 
-/** The TypeScript tools, as the build compiled them. */
+/** The TypeScript tools, as the build compiled them; TINYIPA_TS names another folder of theirs than dist/ts. */
 async function loadTools() {
   const folder = join(root, process.env.TINYIPA_TS ?? "dist/ts", "host/tool");
   if (!existsSync(join(folder, "container.js"))) throw new StepError("the build tools are not compiled: npm run build first");
@@ -283,8 +283,8 @@ async function whenChanged(folder, inputs, link) {
 async function linkNative(cc, folder, objects, options) {
   const program = join(folder, "device");
   const sanitize = options.sanitize ? ["-fsanitize=address,undefined"] : [];
-  await mustRun(cc, [...sanitize, "-Wl,--gc-sections", ...objects.map(({ path }) => path), "-o", `${program}.new`]);
-  renameSync(join(root, `${program}.new`), join(root, program)); // the one before may be running
+  await mustRun(cc, [...sanitize, "-Wl,--gc-sections", ...objects.map(({ path }) => path), "-o", `${program}.${process.pid}`]);
+  renameSync(join(root, `${program}.${process.pid}`), join(root, program)); // the one before may be running
   return { program };
 }
 
@@ -296,8 +296,9 @@ async function linkImage(cc, name, board, folder, objects, flags) {
   const cpu = flags.filter((flag) => flag.startsWith("-m"));
   await mustRun(cc, [
     ...cpu, "--specs=nano.specs", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings", `-Wl,-Map=${stem}.map`, "-T", `boards/${name}/${board.script}`,
-    ...objects.map(({ path }) => path), join(folder, "agent.o"), "-o", `${stem}.elf`,
+    ...objects.map(({ path }) => path), join(folder, "agent.o"), "-o", `${stem}.elf.${process.pid}`,
   ]);
+  renameSync(join(root, `${stem}.elf.${process.pid}`), join(root, `${stem}.elf`));
   // The gaps of the .hex stay gaps: flashing it leaves the journal's sectors alone.
   await mustRun("arm-none-eabi-objcopy", ["-O", "binary", "--gap-fill", "0xff", `${stem}.elf`, `${stem}.bin`]);
   await mustRun("arm-none-eabi-objcopy", ["-O", "ihex", `${stem}.elf`, `${stem}.hex`]);

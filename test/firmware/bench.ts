@@ -13,6 +13,7 @@ import { serveEimCoaps } from "../sim/eim/coaps.js";
 import { EimProtocol, serveEim } from "../sim/eim/index.js";
 import { secureModem } from "../sim/modem-dtls.js";
 import { AtModem, IDEAL_PACE, LoopbackNet, type FamilyName, type Fault } from "../sim/modem/index.js";
+import { serveSmdp } from "../sim/smdp/index.js";
 import { EIM_FQDN, World, type WorldOptions } from "../sim/index.js";
 import type { Board } from "./hosts.js";
 import { Wire } from "./wire.js";
@@ -20,8 +21,8 @@ import { Wire } from "./wire.js";
 export const SENSOR = "sensor.example.com:4711";
 
 export interface BenchOptions {
-  /** Makes the board; `folder` is for its sockets (its UART is "uart") and flash. */
-  readonly board: (folder: string) => Board;
+  /** Makes the board; `folder` is for its sockets (its UART is "uart") and flash; `world`: whom it may have to trust. */
+  readonly board: (folder: string, world: World) => Board;
   readonly esipa?: "CoAPS" | "HTTPS";
   readonly psk?: { readonly identity: string; readonly key: Uint8Array };
   readonly world?: WorldOptions;
@@ -72,12 +73,14 @@ export class Bench {
     const server = esipa === "CoAPS" ? await serveEimCoaps(world.eim, { dtls, onNews: (text) => news.push(text) }) : await serveEim(world.eim, { tls: identity });
     const sensor = createSocket("udp4");
     await new Promise<void>((resolve) => sensor.bind(0, "127.0.0.1", resolve));
-    const names = { [EIM_FQDN]: `127.0.0.1:${server.port}`, [SENSOR]: `127.0.0.1:${sensor.address().port}` };
+    // The SM-DP+ for devices that download directly; the eIM's own way to it is inside the world.
+    const smdps = await Promise.all(world.smdps.map(async (smdp) => ({ address: smdp.address, server: await serveSmdp(smdp, { tls: world.pki.dpTls }) })));
+    const names = { ...Object.fromEntries(smdps.map((one) => [one.address, `127.0.0.1:${one.server.port}`])), [EIM_FQDN]: `127.0.0.1:${server.port}`, [SENSOR]: `127.0.0.1:${sensor.address().port}` };
     const modem = new AtModem({ family, card: world.euicc, net: new LoopbackNet({ names }), pace: IDEAL_PACE, secure: secureModem(), seed: world.seed, faults });
     const wire = new Wire(modem);
     await wire.listen(join(folder, "uart"));
-    const board = options.board(folder);
-    const closers = [() => board.close(), () => modem.powerOff(), () => wire.close(), () => server.close(), () => new Promise<void>((resolve) => sensor.close(() => resolve())), () => rmSync(folder, { recursive: true, force: true })];
+    const board = options.board(folder, world);
+    const closers = [() => board.close(), () => modem.powerOff(), () => wire.close(), () => server.close(), ...smdps.map((one) => () => one.server.close()), () => new Promise<void>((resolve) => sensor.close(() => resolve())), () => rmSync(folder, { recursive: true, force: true })];
     return new Bench({ world, modem, board, wire, news }, sensor, closers);
   }
 
@@ -92,11 +95,12 @@ export class Bench {
   /** Orders a power cut once `octets` more have passed on the UART. `modem`: its power goes too. */
   cutAfter(octets: number, modem: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.wire.cutAt(this.wire.octets + octets, () => void this.#cut(modem).then(resolve, reject));
+      this.wire.cutAt(this.wire.octets + octets, () => void this.cut(modem).then(resolve, reject));
     });
   }
 
-  async #cut(modem: boolean): Promise<void> {
+  /** The power goes now, and comes back. `modem`: its power too. */
+  async cut(modem: boolean): Promise<void> {
     this.cuts++;
     if (modem) this.modem.powerOff();
     await this.board.cut();

@@ -84,10 +84,16 @@ export interface Uncut {
 }
 
 /** The story as it goes without a cut. */
-export async function uncut(options: BenchOptions): Promise<Uncut> {
+export function uncut(options: BenchOptions): Promise<Uncut> {
+  return uncutBy(options, () => Promise.resolve());
+}
+
+/** The same; `look` sees the board at the end. */
+export async function uncutBy(options: BenchOptions, look: (bench: Bench) => Promise<void>): Promise<Uncut> {
   const bench = await Bench.open(options);
   try {
     await story(bench);
+    await look(bench);
     return { end: endState(bench.world), octets: bench.wire.octets };
   } finally {
     await bench.close();
@@ -95,11 +101,15 @@ export async function uncut(options: BenchOptions): Promise<Uncut> {
 }
 
 /** The story with one cut. Gives what is not as it should be, in a line that says how to repeat it; undefined when all is well. */
-export async function withCut(options: BenchOptions, cut: Cut, expected: EndState): Promise<string | undefined> {
+export function withCut(options: BenchOptions, cut: Cut, expected: EndState): Promise<string | undefined> {
+  return withCutBy(options, `cut after ${cut.octets} octets${cut.modem ? ", modem too" : ""}`, (bench) => bench.cutAfter(cut.octets, cut.modem), expected);
+}
+
+/** The same with a cut of another kind: `happens` resolves when it is done. */
+export async function withCutBy(options: BenchOptions, repeat: string, happens: (bench: Bench) => Promise<void>, expected: EndState): Promise<string | undefined> {
   const bench = await Bench.open(options);
-  const repeat = `cut after ${cut.octets} octets${cut.modem ? ", modem too" : ""}`;
   try {
-    const happened = bench.cutAfter(cut.octets, cut.modem);
+    const happened = happens(bench);
     const told = await Promise.race([story(bench), happened.then(() => new Promise<never>(() => undefined))]);
     if (bench.cuts !== 1) return `${repeat}: the story ended before it, after ${bench.wire.octets} octets`;
     const wrong = told.interrupted === 0 ? differences(expected, endState(bench.world)) : lostOrDoubled(bench, told, expected).join(". ") || undefined;

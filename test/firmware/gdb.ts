@@ -8,6 +8,7 @@ const PACKET = /\$([^#]*)#[0-9a-f]{2}/;
 export class Gdb {
   readonly #socket: Socket;
   #text = "";
+  #halted = false;
   #waiting: ((packet: string) => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
 
@@ -51,6 +52,9 @@ export class Gdb {
     for (let found = PACKET.exec(this.#text); found !== null; found = PACKET.exec(this.#text)) {
       this.#text = this.#text.slice(found.index + found[0].length);
       this.#socket.write("+");
+      // A halt is told of once more where the stub and the machine cross.
+      if (this.#halted && /^[TS]/.test(found[1] as string)) continue;
+      this.#halted = true;
       this.#waiting?.(found[1] as string);
     }
   }

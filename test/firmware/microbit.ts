@@ -27,12 +27,17 @@ export interface Told {
   readonly idles: number;
   readonly polls: number;
   readonly stack: number;
+  /** The newest report of the agent or the host (host/README.md). */
+  readonly report: number;
+  readonly detail: number;
+  /** The newest error of the host (enum ipa_err), 0: none. */
+  readonly error: number;
   readonly idle: boolean;
   readonly resting: boolean;
 }
 
-const TOLD_OCTETS = 16;
-const KEY_OFFSET = 14;
+const TOLD_OCTETS = 28;
+const KEY_OFFSET = 26;
 const WATCH_MS = 10;
 
 export class MicrobitBoard implements Board {
@@ -82,7 +87,7 @@ export class MicrobitBoard implements Board {
   async told(): Promise<Told> {
     const bytes = await this.read("board_told", TOLD_OCTETS);
     const view = new DataView(bytes.buffer);
-    return { idles: view.getUint32(0, true), polls: view.getUint32(4, true), stack: view.getUint32(8, true), idle: bytes[12] === 1, resting: bytes[13] === 1 };
+    return { idles: view.getUint32(0, true), polls: view.getUint32(4, true), stack: view.getUint32(8, true), report: view.getUint32(12, true), detail: view.getInt32(16, true), error: view.getInt32(20, true), idle: bytes[24] === 1, resting: bytes[25] === 1 };
   }
 
   /** Steps of the flash so far, over all resets. */
@@ -97,7 +102,7 @@ export class MicrobitBoard implements Board {
   }
 
   address(symbol: string): number {
-    const address = /^0x/.test(symbol) ? Number(symbol) : this.#symbols.get(symbol);
+    const address = this.#symbols.get(symbol);
     if (address === undefined) throw new SimError("board", `the map has no symbol ${symbol}`);
     return address;
   }
@@ -135,10 +140,13 @@ export class MicrobitBoard implements Board {
 
   /** Turns what the words in RAM say into lines as other boards' consoles have them. */
   async #watchIt(): Promise<void> {
+    let before: Told | undefined;
     while (this.#watch) {
       const told = await this.told();
       if (told.idle && told.idles !== this.#idles) this.lines.push(`idle stack ${told.stack}\n`);
-      else if (!told.idle) this.lines.push("report\n");
+      else if (!told.idle && !(told.report === before?.report && told.detail === before.detail)) this.lines.push(`report ${told.report} ${told.detail}\n`);
+      if (before?.resting === false && told.resting) this.lines.push("error\n");
+      before = told;
       this.#idles = told.idles;
       if (this.#options.cutAt !== undefined && (await this.steps()) === this.#options.cutAt) this.#stopped();
       await new Promise((resolve) => setTimeout(resolve, WATCH_MS));

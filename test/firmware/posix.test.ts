@@ -1,6 +1,10 @@
 /** The posix board, built with sanitizers: the same story over the same driver and links, with a file as flash; and its planned power-off. */
 import { ok, strictEqual } from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { concat } from "../sim/core/bytes.js";
+import { rspRoots } from "../sim/world-servers.js";
 import { Bench, pskText, SENSOR, type BenchOptions } from "./bench.js";
 import { build, missing } from "./build.js";
 import { PosixBoard } from "./hosts.js";
@@ -38,6 +42,21 @@ describe("the posix board", { skip, concurrency: 2, timeout: 180_000 }, () => {
     checkZeroTouch(it, await zeroTouch(it));
   });
 
+  test("downloads directly from the SM-DP+, trusted by the CA of its settings", async () => {
+    const built = await build("posix", { sanitize: true });
+    const it = await Bench.open({
+      world: STORY_WORLD,
+      board: (folder, world) => {
+        writeFileSync(join(folder, "ca.der"), concat(...rspRoots(world.pki)));
+        return new PosixBoard({ built, folder, seed: 1, args: ["--family", "quectel", "--ca", join(folder, "ca.der")] });
+      },
+    });
+    open.push(it);
+    checkZeroTouch(it, await zeroTouch(it));
+    const relayed = it.world.eim.seen.flatMap((one) => one.es9p ?? []).map((call) => call.function).filter((name) => name !== "handleNotification");
+    strictEqual(relayed.join(), "", "the eIM relayed none of the download");
+  });
+
   test("ends when a poll is over, its DTLS session in the journal; the next start goes on with that session, and only once", async () => {
     const it = await bench({}, ["--family", "quectel", "--exit-when-idle"]);
     const polls = async (n: number): Promise<void> => {
@@ -58,14 +77,15 @@ describe("the posix board", { skip, concurrency: 2, timeout: 180_000 }, () => {
     ok(it.news.filter((text) => text.includes(" connected ")).length === 2, it.last());
   });
 
-  test("refuses an image that is signed by another key, and says so", async () => {
+  test("refuses an image that is signed by another key, and says so; the application goes on without the agent", async () => {
     const built = await build("posix", { sanitize: true });
     const [id, point] = built.key.split(":") as [string, string];
     const other = { ...built, key: `${Number(id) + 1}:${point}` };
-    const it = await Bench.open({ board: (folder) => new PosixBoard({ built: other, folder, seed: 1, args: ["--family", "quectel"] }) });
+    const it = await Bench.open({ board: (folder) => new PosixBoard({ built: other, folder, seed: 1, args: ["--family", "quectel", ...READINGS] }) });
     open.push(it);
     await it.start();
     await it.until("the refusal", () => it.board.lines.all.some((line) => line === "error agent IPA_ERR_IMAGE_KEY"));
+    await it.until("readings", () => it.readings.length > 1);
     strictEqual(it.world.eim.seen.length, 0);
   });
 });
