@@ -65,6 +65,16 @@ static int raw_connect(struct ipa_links *l) {
         to.psk = c->psk;
         to.psk_len = c->psk_len;
     }
+    if (l->peer.trust.kind == IPA_TRUST_CERTIFICATE) {
+        to.certificate = l->peer.trust.content;
+        to.certificate_len = l->peer.trust.len;
+    } else if (l->peer.trust.kind == IPA_TRUST_CA) {
+        /* One CA is a certificate as above; of several the modem is told nothing that it could check. */
+        to.trust = c->ca;
+        to.trust_len = c->ca_len;
+        to.certificate = ipa_trust_content(c->ca, c->ca_len, &to.certificate_len);
+    }
+    to.identity = l->identity;
     int socket = l->raw >= 0 ? l->raw : c->net.open(c->net.ctx, &to);
     if (socket >= 0) l->raw = socket;
     return socket >= 0 ? IPA_OK : socket;

@@ -335,6 +335,30 @@ static int put_hex(struct ipa_at *at) {
     return 1;
 }
 
+/* Octet `i` of the SEQUENCE around the payload, which has 256 octets or more. */
+static uint8_t sequence_octet(const struct ipa_at_args *arg, uint16_t i) {
+    const uint8_t head[4] = { 0x30, 0x82, (uint8_t)(arg->data_len >> 8), (uint8_t)arg->data_len };
+    return i < 4 ? head[i] : arg->data[i - 4];
+}
+
+static int put_sequence(struct ipa_at *at) {
+    if (at->position >= at->arg.data_len + 4u) return 0;
+    at->out[at->out_len++] = sequence_octet(&at->arg, at->position++);
+    return 1;
+}
+
+/* Four characters, behind the end of a line where one is due. */
+static int put_base64(struct ipa_at *at) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t left = at->arg.data_len + 4u - at->position, group = 0;
+    if (at->position >= at->arg.data_len + 4u) return 0;
+    if (at->position > 0 && at->position % 48 == 0) at->out[at->out_len++] = '\n';
+    for (unsigned i = 0; i < 3; i++) group = group << 8 | (i < left ? sequence_octet(&at->arg, (uint16_t)(at->position + i)) : 0u);
+    for (unsigned i = 0; i < 4; i++) at->out[at->out_len++] = (uint8_t)(i <= left ? digits[group >> (18 - 6 * i) & 63] : '=');
+    at->position = (uint16_t)(at->position + 3);
+    return 1;
+}
+
 /* The next piece of the field `kind`; 0: it is complete. */
 static int put_field(struct ipa_at *at, char kind) {
     const struct ipa_at_args *arg = &at->arg;
@@ -343,6 +367,9 @@ static int put_field(struct ipa_at *at, char kind) {
     case 'H': return put_text(at, arg->text2, arg->text2_len);
     case 'i': return put_text(at, at->id, strlen(at->id));
     case 'x': return put_hex(at);
+    case 'D': return put_sequence(at);
+    case 'P': return put_base64(at);
+    case 'l': put_number(at, arg->data_len + 4u); break;
     case 's': put_number(at, arg->socket); break;
     case 'c': put_number(at, arg->cid); break;
     case 'd': put_number(at, arg->number); break;

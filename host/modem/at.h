@@ -28,7 +28,8 @@ enum {
  * One command. In `send` (what follows AT) and `answer`:
  *
  *   send:   %s socket   %c context id   %d number   %h text   %H second text   %p port   %i session id
- *           \\r what follows is the payload, for IPA_AT_PROMPT; %L its length when it is %H, a character, %x
+ *           \\r what follows is the payload, for IPA_AT_PROMPT; %L its length when it is %H, a character, %x; %l when it is %D
+ *           %D payload as a DER SEQUENCE, whose tag and length it lacks   %P the same in base64, lines of 64
  *           %x payload in hex   %n octets of payload   %N hex digits of payload   %m most octets to read   %% percent sign
  *   answer: %s this socket   %S any socket, the row's from here on   %e result, 0 is success   %u number, kept   %_ any field
  *           %n octets of payload that follow   %N the same in hex digits   %i session id, kept

@@ -72,10 +72,17 @@ void ipa_modem_restarted(struct ipa_modem *m) {
     m->boot = BOOT_FIRST;
     m->row = NULL;
     m->open = m->session = m->swept = m->card_known = 0;
+    memset(m->trusted, 0, sizeof m->trusted);
     m->card_reset = 1;
     down(m, IPA_SOCKET_GONE);
     ipa_at_fail(&m->at, IPA_ERR_MODEM_RESET);
     ipa_at_lost(&m->at, IPA_CFG_AT_BOOT_SYNC);
+}
+
+void ipa_modem_offline(struct ipa_modem *m) {
+    down(m, 0);
+    m->open = m->session = 0;
+    m->card_reset = 1;
 }
 
 static void on_socket(struct ipa_modem *m, uint8_t state) {
@@ -452,6 +459,14 @@ static int bearer_step(struct ipa_modem *m, int restart, uint32_t wait_ms) {
         result = ipa_modem_row(m, &operator_row);
         return result == IPA_AGAIN ? result : 1;
     }
+}
+
+int ipa_modem_attach(struct ipa_modem *m, uint32_t wait_ms) {
+    int result;
+    do result = bearer_step(m, 0, wait_ms);
+    while (result == IPA_OK);
+    if (result != IPA_AGAIN) m->row = NULL;
+    return result == 1 ? IPA_OK : result;
 }
 
 int ipa_modem_bearer(void *ctx, int restart, uint32_t wait_ms, uint8_t plmn[3], size_t *plmn_len) {

@@ -42,6 +42,7 @@ enum ipa_modem_script {
     IPA_SCRIPT_TCP,
     IPA_SCRIPT_DTLS,      /* text2: PSK identity, data: PSK */
     IPA_SCRIPT_TLS,
+    IPA_SCRIPT_TRUST,     /* before DTLS without a PSK; data: the certificate that the server or a CA above it has, text: host */
     IPA_SCRIPT_SEND,      /* both kinds, when there is no other for datagrams */
     IPA_SCRIPT_SEND_UDP,
     IPA_SCRIPT_RECEIVE,
@@ -57,7 +58,8 @@ enum {
     IPA_MODEM_CSIM_FIRST = 1,     /* +CSIM before +CCHO */
     IPA_MODEM_RECEIVE_ERROR = 2,  /* ERROR to a read means that nothing is there */
     IPA_MODEM_PSK = 4,            /* secure sockets take a PSK */
-    IPA_MODEM_SILENT_BOOT = 8     /* a restart shows only by the echo that is back */
+    IPA_MODEM_SILENT_BOOT = 8,    /* a restart shows only by the echo that is back */
+    IPA_MODEM_TRUST_OFFLINE = 16  /* IPA_SCRIPT_TRUST turns the radio off */
 };
 
 struct ipa_modem_family {
@@ -127,6 +129,8 @@ struct ipa_modem {
     uint8_t path, channel, open, session, swept, patch, card_event, card_reset, card_known, head[2];
     uint8_t scratch[24];
 
+    /* What the modem was told by IPA_SCRIPT_TRUST since it booted: the beginning of ipa_net_peer's identity. */
+    uint8_t trusted[8];
     struct ipa_modem_socket sockets[IPA_CFG_MODEM_SOCKETS];
 };
 
@@ -171,6 +175,11 @@ const struct ipa_at_row *ipa_modem_script(const struct ipa_modem *modem, enum ip
 int ipa_modem_paused(struct ipa_modem *modem, uint32_t ms);
 /* The modem restarts, or has. */
 void ipa_modem_restarted(struct ipa_modem *modem);
+/* Radio and card are off by our own hand: no bearer, no sockets, no channel. */
+void ipa_modem_offline(struct ipa_modem *modem);
+/* Brings the bearer up within an operation, whose stages 0 to IPA_MODEM_STAGE - 1 it uses. IPA_AGAIN, IPA_OK, or why not within `wait_ms` of the operation. */
+int ipa_modem_attach(struct ipa_modem *modem, uint32_t wait_ms);
+enum { IPA_MODEM_STAGE = 16 };
 /* Next stage of an operation. */
 void ipa_modem_stage(struct ipa_modem *modem, uint8_t stage);
 

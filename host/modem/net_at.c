@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-enum { RUN = 1, CLEAN };
+enum { RUN = IPA_MODEM_STAGE, CLEAN, TRUST };
+enum { LEAST_CERTIFICATE = 256 };
+#define ATTACH_MS 150000u
 
 static int is_datagram(const struct ipa_modem_socket *s) { return s->kind == IPA_NET_UDP || s->kind == IPA_NET_DTLS; }
 static int is_secure(const struct ipa_modem_socket *s) { return s->kind >= IPA_NET_DTLS; }
@@ -12,7 +14,9 @@ void ipa_net_cut(struct ipa_modem *m, uint8_t slot) {
     struct ipa_modem_socket *s = &m->sockets[slot];
     if ((m->owner & 0x7f) != IPA_OP_NET_OPEN) {
         if (!is_datagram(s)) s->state |= IPA_SOCKET_BROKEN;
-    } else if (m->stage != 0) {
+    } else if (m->stage < RUN || m->stage == TRUST) {
+        s->state = 0; /* the modem has no socket yet */
+    } else {
         int taken = 0;
         s->handle = m->at.arg.socket;
         /* A handle that the modem had not given yet may be another socket's. */
@@ -55,16 +59,42 @@ int ipa_net_sweep(struct ipa_modem *m) {
     }
 }
 
-/* What these sockets can check is a PSK, where the family has that; everything else is refused by name. */
+/* A certificate that the server or a CA above it has: checked by the modem, together with the name. */
+static int by_certificate(const struct ipa_modem *m, const struct ipa_net_peer *to) {
+    if (to->trust == NULL && to->certificate == NULL) return IPA_ERR_TRUST_NONE;
+    if (to->certificate == NULL || to->certificate_len < LEAST_CERTIFICATE || to->certificate_len > 0xfff0) return IPA_ERR_TRUST_FORM;
+    return to->kind == IPA_NET_DTLS && ipa_modem_script(m, IPA_SCRIPT_TRUST) != NULL ? IPA_OK : IPA_ERR_TRUST_FORM;
+}
+
+/* What these sockets can check is a PSK or a certificate, where the family has that; everything else is refused by name. */
 static int trust(const struct ipa_modem *m, const struct ipa_net_peer *to) {
     if (to->kind < IPA_NET_DTLS) return IPA_OK;
-    if (to->psk_identity == NULL || to->psk_len == 0) return to->trust == NULL ? IPA_ERR_TRUST_NONE : IPA_ERR_TRUST_FORM;
+    if (to->psk_identity == NULL || to->psk_len == 0) return by_certificate(m, to);
     if (!(m->family->flags & IPA_MODEM_PSK) || ipa_modem_script(m, (enum ipa_modem_script)(IPA_SCRIPT_UDP + to->kind)) == NULL) return IPA_ERR_TRUST_FORM;
     return strcspn(to->psk_identity, "\"\r\n&:") == strlen(to->psk_identity) ? IPA_OK : IPA_ERR_TRUST_FORM;
 }
 
-static int open_begin(struct ipa_modem *m, const struct ipa_net_peer *to) {
+static void open_args(struct ipa_modem *m, const struct ipa_net_peer *to) {
     struct ipa_at_args *arg = &m->at.arg;
+    int psk = to->psk_identity != NULL;
+    arg->socket = m->slot;
+    arg->cid = m->config->cid;
+    arg->text = to->host;
+    arg->text_len = (uint16_t)to->host_len;
+    arg->port = to->port;
+    arg->text2 = to->psk_identity;
+    arg->text2_len = (uint16_t)(psk ? strlen(to->psk_identity) : 0);
+    arg->data = psk ? to->psk : to->certificate;
+    arg->data_len = (uint16_t)(psk ? to->psk_len : to->certificate_len);
+}
+
+/* The modem has another certificate than this peer's, or may have. */
+static int is_untold(const struct ipa_modem *m, const struct ipa_net_peer *to) {
+    if (to->kind != IPA_NET_DTLS || to->psk_identity != NULL) return 0;
+    return to->identity == NULL || memcmp(m->trusted, to->identity, sizeof m->trusted) != 0;
+}
+
+static int open_begin(struct ipa_modem *m, const struct ipa_net_peer *to) {
     uint8_t slot = 0;
     int result = trust(m, to);
     if (result != IPA_OK) return result;
@@ -79,16 +109,30 @@ static int open_begin(struct ipa_modem *m, const struct ipa_net_peer *to) {
     m->sockets[slot].state = IPA_SOCKET_OPEN;
     m->sockets[slot].handle = slot;
     m->sockets[slot].asked = m->at.now;
-    arg->socket = slot;
-    arg->cid = m->config->cid;
-    arg->text = to->host;
-    arg->text_len = (uint16_t)to->host_len;
-    arg->port = to->port;
-    arg->text2 = to->psk_identity;
-    arg->text2_len = (uint16_t)(to->psk_identity == NULL ? 0 : strlen(to->psk_identity));
-    arg->data = to->psk;
-    arg->data_len = (uint16_t)to->psk_len;
-    ipa_modem_stage(m, RUN);
+    open_args(m, to);
+    ipa_modem_stage(m, is_untold(m, to) ? TRUST : RUN);
+    return IPA_OK;
+}
+
+/* Tells the modem whom to trust; then the radio comes back, where that had to go. IPA_OK: on to RUN. */
+static int tell_trust(struct ipa_modem *m, const struct ipa_net_peer *to) {
+    int result;
+    if (m->stage == TRUST) {
+        memset(m->trusted, 0, sizeof m->trusted);
+        result = ipa_modem_run(m, ipa_modem_script(m, IPA_SCRIPT_TRUST));
+        if (result == IPA_AGAIN) return result;
+        if (m->family->flags & IPA_MODEM_TRUST_OFFLINE) ipa_modem_offline(m);
+        if (result != IPA_OK) return result;
+        if (to->identity != NULL) memcpy(m->trusted, to->identity, sizeof m->trusted);
+        m->sockets[m->slot].state = IPA_SOCKET_OPEN;
+        ipa_modem_stage(m, m->attached ? RUN : 0);
+    }
+    if (m->stage < RUN) {
+        result = ipa_modem_attach(m, ATTACH_MS);
+        if (result != IPA_OK) return result;
+        open_args(m, to);
+        ipa_modem_stage(m, RUN);
+    }
     return IPA_OK;
 }
 
@@ -112,6 +156,14 @@ static int net_open(void *ctx, const struct ipa_net_peer *to) {
     }
     if (result != IPA_OK) return ipa_modem_leave(m, result);
     s = &m->sockets[m->slot];
+    if (m->stage == TRUST || m->stage < RUN) {
+        result = tell_trust(m, to);
+        if (result == IPA_AGAIN) return result;
+        if (result != IPA_OK) {
+            s->state = 0;
+            return ipa_modem_leave(m, open_error(m, result));
+        }
+    }
     if (m->stage == RUN) {
         result = ipa_modem_run(m, ipa_modem_script(m, (enum ipa_modem_script)(IPA_SCRIPT_UDP + to->kind)));
         if (result == IPA_AGAIN) return result;

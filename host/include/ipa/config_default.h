@@ -223,6 +223,10 @@
 #define IPA_CFG_HTTP_HEAD 8192
 #endif
 
+/* Security tag under which a Nordic modem keeps the certificate that its DTLS checks a server by. No RAM. */
+#ifndef IPA_CFG_NORDIC_SECURITY_TAG
+#define IPA_CFG_NORDIC_SECURITY_TAG "7322"
+#endif
 /* Suite of Quectel's own DTLS: PSK with AES-128-CBC is what firmware is known to have; a firmware with PSK-CCM-8: "0XC0A8". No RAM. */
 #ifndef IPA_CFG_QUECTEL_DTLS_SUITE
 #define IPA_CFG_QUECTEL_DTLS_SUITE "0X00AE"

@@ -21,6 +21,9 @@ struct ipa_net_peer {
     const char *psk_identity; /* secure kinds: PSK in place of certificates, or NULL */
     const uint8_t *psk;
     size_t psk_len;
+    const uint8_t *certificate; /* secure kinds: X.509 certificate of the server or of a CA above it, DER without its 30 and length; else NULL */
+    size_t certificate_len;
+    const uint8_t *identity; /* 32 octets, the same only for the same host, port and trust; or NULL */
 };
 
 struct ipa_net {

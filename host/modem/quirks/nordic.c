@@ -1,6 +1,6 @@
 /*
  * Nordic nRF91 with the Serial Modem application, commands with handles. Sure: socket syntax. Likely: +CFUN values beyond 1. Unsure: what
- * a read that finds nothing answers (ERROR is taken for nothing). Left out: the older Serial LTE Modem without handles.
+ * a read that finds nothing answers (ERROR is taken for nothing). Sure: %CMNG writes with the radio off only. Left out: the older Serial LTE Modem without handles.
  * Quirks: payload is sent in hex, because data mode ends on +++; with no enabled profile everything on the card is +CME ERROR: 13.
  */
 #include "modem/modem.h"
@@ -19,6 +19,21 @@ static const struct ipa_at_row udp[] = {
 };
 static const struct ipa_at_row tcp[] = {
     { "#XSOCKET=1,1,0", "#XSOCKET: %S", 0, 0 },
+    { "#XCONNECT=%s,\"%h\",%p", "#XCONNECT: %s,1", 0, 150 },
+    { "#XAPOLL=%s,1,1", NULL, TRY | LAST, 0 },
+};
+/*
+ * DTLS checks a chain up to the certificate under a security tag, and the name. The tag is written anew after each boot, by the price of
+ * an absence from the network: what stands there could be anybody's. Likely: the card loses its power too.
+ */
+static const struct ipa_at_row trust[] = {
+    { "+CFUN=4", NULL, TRY, 90 },
+    { "%%CMNG=3," IPA_CFG_NORDIC_SECURITY_TAG ",0", NULL, TRY, 0 },
+    { "%%CMNG=0," IPA_CFG_NORDIC_SECURITY_TAG ",0,\"-----BEGIN CERTIFICATE-----\n%P\n-----END CERTIFICATE-----\"", NULL, LAST, 30 },
+};
+static const struct ipa_at_row dtls[] = {
+    { "#XSSOCKET=1,2,0," IPA_CFG_NORDIC_SECURITY_TAG ",2", "#XSSOCKET: %S", 0, 0 },
+    { "#XSSOCKETOPT=%s,1,2,\"%h\"", NULL, 0, 0 },
     { "#XCONNECT=%s,\"%h\",%p", "#XCONNECT: %s,1", 0, 150 },
     { "#XAPOLL=%s,1,1", NULL, TRY | LAST, 0 },
 };
@@ -43,6 +58,8 @@ const struct ipa_modem_family ipa_family_nordic = {
         [IPA_SCRIPT_RESET] = reset,
         [IPA_SCRIPT_UDP] = udp,
         [IPA_SCRIPT_TCP] = tcp,
+        [IPA_SCRIPT_DTLS] = dtls,
+        [IPA_SCRIPT_TRUST] = trust,
         [IPA_SCRIPT_SEND] = send,
         [IPA_SCRIPT_RECEIVE] = receive,
         [IPA_SCRIPT_CLOSE] = close,
@@ -51,5 +68,5 @@ const struct ipa_modem_family ipa_family_nordic = {
     .send_max = 1400,
     .receive_max = 2048,
     .gap_ms = 20,
-    .flags = IPA_MODEM_RECEIVE_ERROR,
+    .flags = IPA_MODEM_RECEIVE_ERROR | IPA_MODEM_TRUST_OFFLINE,
 };

@@ -1,6 +1,6 @@
 /*
  * u-blox SARA-R4, SARA-R5. Sure: +USO syntax. Likely: +CCHO and +CGLA, +CFUN=16, +USOWR and +USORD on a UDP socket whose peer +USOCO has set.
- * Unsure: DTLS on UDP sockets, so it is not used. It boots without a word: the echo that is back tells.
+ * Unsure: DTLS on UDP sockets (R5, newer R422); firmware without it refuses +USOSEC or the connection. It boots without a word: the echo that is back tells.
  * Quirks: octets between quotes, 50 ms behind the prompt, 1024 octets at most.
  */
 #include "modem/modem.h"
@@ -28,6 +28,22 @@ static const struct ipa_at_row tcp[] = {
     { "+USOCR=6", "+USOCR: %S", 0, 0 },
     { "+USOCO=%s,\"%h\",%p", NULL, LAST, 150 },
 };
+/* A profile that checks a chain up to the imported certificate, and the name. */
+static const struct ipa_at_row trust[] = {
+    { "+USECMNG=2,0,\"ipa\"", NULL, TRY, 0 },
+    { "+USECMNG=0,0,\"ipa\",%l\r%D", "+USECMNG: %_", PROMPT, 15 },
+    { "+USECPRF=0", NULL, 0, 0 },
+    { "+USECPRF=0,0,2", NULL, 0, 0 },
+    { "+USECPRF=0,1,3", NULL, 0, 0 },
+    { "+USECPRF=0,3,\"ipa\"", NULL, 0, 0 },
+    { "+USECPRF=0,4,\"%h\"", NULL, 0, 0 },
+    { "+USECPRF=0,10,\"%h\"", NULL, TRY | LAST, 0 },
+};
+static const struct ipa_at_row dtls[] = {
+    { "+USOCR=17", "+USOCR: %S", 0, 0 },
+    { "+USOSEC=%s,1,0", NULL, 0, 0 },
+    { "+USOCO=%s,\"%h\",%p", NULL, LAST, 150 },
+};
 static const struct ipa_at_row send[] = { { "+USOWR=%s,%n", "+USOWR: %s,%u", PROMPT | LAST, 30 } };
 static const struct ipa_at_row receive[] = { { "+USORD=%s,%m", "+USORD: %s,%n,\"%b", OPTIONAL | LAST, 30 } };
 static const struct ipa_at_row close[] = { { "+USOCL=%s", NULL, TRY | LAST, 120 } };
@@ -50,6 +66,8 @@ const struct ipa_modem_family ipa_family_ublox = {
         [IPA_SCRIPT_RESET] = reset,
         [IPA_SCRIPT_UDP] = udp,
         [IPA_SCRIPT_TCP] = tcp,
+        [IPA_SCRIPT_DTLS] = dtls,
+        [IPA_SCRIPT_TRUST] = trust,
         [IPA_SCRIPT_SEND] = send,
         [IPA_SCRIPT_RECEIVE] = receive,
         [IPA_SCRIPT_CLOSE] = close,
