@@ -32,7 +32,7 @@ const DOORS = {
 /** The third binding: the whole C host with the engine in place, as a machine of events and ops. */
 const HOST = {
   sources: [
-    "host/node/host_addon.c", "host/node/host_machine.c", ...["agent", "ops", "container", "crypto_mbedtls"].map((name) => `host/src/${name}.c`), ...ENGINES.inplace.sources,
+    ...files("host/node", (name) => /^host_.*\.c$/.test(name)), ...["agent", "ops", "container", "crypto_mbedtls"].map((name) => `host/src/${name}.c`), ...ENGINES.inplace.sources,
     "host/store/flash_journal.c", "host/link/tls_heap.c",
   ],
   libraries: [mbedtls],

@@ -1,5 +1,6 @@
 /** `tinyipa run`: one scenario, with what makes its run repeatable. */
 import { writeFileSync } from "node:fs";
+import { cHost } from "../scenarios/c-host.image.js";
 import { scenarios } from "../scenarios/index.js";
 import type { AgentLike } from "../sim/agent/index.js";
 import { cutScenario, runScenario, type Run, type RunOptions, type Scenario } from "../sim/index.js";
@@ -11,7 +12,8 @@ const HELP = `Usage: tinyipa run SCENARIO [options]
 
 Runs a scenario in the simulated world. SCENARIO is its name, or a part of it that no other has (see tinyipa list).
 
-  --host ENGINE  what runs the agent: v8 (default), or an engine of the C host, wasm3 or inplace, built by npm run build
+  --host ENGINE  what runs the agent: v8 (default), an engine of the C host, wasm3 or inplace, or c: the whole C host with its journal in emulated
+                 flash (all built by npm run build)
   --seed N       all chance of the world (default: the scenario's own)
   --cut N        cut the power once: at op N/2, before it (even) or after it (odd)
   --cuts         cut the power at every op, before and after it
@@ -60,7 +62,7 @@ export const command: Command = {
 /** The agent in `host`; undefined is the world's own, in V8. An engine that was not built is said. */
 function agentOf(host: string | undefined, io: Io): AgentLike | undefined | "missing" {
   try {
-    return host === undefined ? undefined : engineOf(host);
+    return host === undefined ? undefined : engineOf(host, { c: cHost });
   } catch (error) {
     if (!(error instanceof SimError) || error.code !== "no-engine") throw error;
     io.err(`tinyipa run: ${error.message}`);

@@ -1,7 +1,7 @@
 /** Every scenario in the whole C host, compared with V8; those with power cuts, cut at every op (c-host.test.ts has a share). */
 import { test } from "node:test";
 import { hasCHost } from "../sim/agent/c-host.js";
-import { compareWithV8, cutEverywhere } from "./c-host.compare.js";
+import { compareWithV8, cutEverywhere } from "./compare.js";
 import { cHost } from "./c-host.image.js";
 import { scenarios } from "./index.js";
 

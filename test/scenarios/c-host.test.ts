@@ -8,7 +8,7 @@ import { hasCHost } from "../sim/agent/c-host.js";
 import { Op, type AgentLike } from "../sim/agent/index.js";
 import { Rng } from "../sim/core/rng.js";
 import { runScenario, type Scenario, type World } from "../sim/index.js";
-import { compareWithV8, cutEverywhere } from "./c-host.compare.js";
+import { compareWithV8, cutEverywhere } from "./compare.js";
 import { cHost } from "./c-host.image.js";
 import { scenarios } from "./index.js";
 

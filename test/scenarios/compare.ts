@@ -1,6 +1,6 @@
 /**
- * Runs scenarios in V8 and in the whole C host (test/sim/agent/c-host.ts), and compares: every claim holds, the ops that come out of the C host's doors
- * are those that V8's agent made, octet by octet, and eUICC and eIMs end in the same state. What can't be the same would be named here with its
+ * Runs scenarios in V8 and in another agent (an engine of the C host, or all of it), and compares: every claim holds, the ops that come out
+ * are those of V8, octet by octet, and eUICC and eIMs end in the same state. What can't be the same would be named here with its
  * reason: nothing is.
  */
 import assert from "node:assert/strict";
