@@ -1,7 +1,7 @@
 /*
  * BBC micro:bit (nRF51822): time, entropy, watchdog, flash, the one UART (the modem's). Sections of the nRF51 Series Reference Manual 3.0.
  *
- *   P0.24 TXD   P0.25 RXD   P0.20 RTS   P0.19 CTS   to the modem
+ *   P0.03 TXD   P0.02 RXD   P0.18 RTS   P0.20 CTS   to the modem: pads 0, 1, 8, 12 of the edge connector
  */
 #include "board.h"
 
@@ -191,11 +191,18 @@ static size_t uart_write(void *ctx, const uint8_t *p, size_t len) {
 
 const struct ipa_uart modem_uart = {uart_read, uart_write, 0, 0};
 
+enum { TXD = 3, RXD = 2, RTS = 18, CTS = 20 };
+
 static void uart_init(void) {
-    UART_PSELTXD = 24;
-    UART_PSELRXD = 25;
-    UART_PSELRTS = 20;
-    UART_PSELCTS = 19;
+    /* The pins as the UART wants them before it is enabled: outputs at rest, inputs that don't float. (29.2) */
+    GPIO_OUTSET = 1u << TXD | 1u << RTS;
+    GPIO_DIRSET = 1u << TXD | 1u << RTS;
+    GPIO_PIN_CNF(RXD) = GPIO_INPUT_PULLUP;
+    GPIO_PIN_CNF(CTS) = GPIO_INPUT;
+    UART_PSELTXD = TXD;
+    UART_PSELRXD = RXD;
+    UART_PSELRTS = RTS;
+    UART_PSELCTS = CTS;
     UART_BAUDRATE = 0x01D7E000u; /* 115200 */
     UART_CONFIG = 1;             /* flow control */
     UART_ENABLE = 4;

@@ -38,6 +38,7 @@ struct board_told {
     uint32_t report;    /* the newest report: its code and detail (host/README.md) */
     int32_t detail;
     int32_t error;      /* the newest error of the host (enum ipa_err), 0: none */
+    uint32_t longest;   /* longest turn of the main loop in ms: the check of the agent's signature */
     uint8_t idle;       /* it is at rest */
     uint8_t resting;    /* something failed as a whole, and is tried again later */
     uint8_t key;        /* in: a key + 1, e.g. 'p' + 1: poll now */

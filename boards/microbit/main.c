@@ -46,7 +46,8 @@ int main(void) {
     board_init();
     device_init(&device, &board, &settings);
     for (;;) {
-        uint32_t wait_ms = device_step(&device);
+        uint32_t since = board_now_ms(NULL), wait_ms = device_step(&device), turn = board_now_ms(NULL) - since;
+        if (turn > board_told.longest) board_told.longest = turn;
         tell();
         board_sleep(wait_ms);
     }

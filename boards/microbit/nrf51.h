@@ -61,6 +61,12 @@
 #define WDT_CONFIG REG(WDT_BASE + 0x50Cu)
 #define WDT_RR0 REG(WDT_BASE + 0x600u)
 
+#define GPIO_OUTSET REG(0x50000508u)
+#define GPIO_DIRSET REG(0x50000518u)
+#define GPIO_PIN_CNF(n) REG(0x50000700u + 4u * (n))
+#define GPIO_INPUT_PULLUP (3u << 2)
+#define GPIO_INPUT (0u)
+
 #define NVIC_ISER REG(0xE000E100u)
 #define SCB_AIRCR REG(0xE000ED0Cu)
 

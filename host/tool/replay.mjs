@@ -5,27 +5,28 @@ import { files, mustRun, root, StepError, which } from "./steps.mjs";
 import { WASM3_FLAGS, WASM3_MEMORY, wasm3Folder, wasm3Sources } from "./wasm3.mjs";
 
 const CC = "arm-none-eabi-gcc";
-const CPU = ["-mcpu=cortex-m4", "-mthumb"];
+const CORTEX_M4 = "-mcpu=cortex-m4", CORTEX_M0 = "-mcpu=cortex-m0";
 const FLAGS = ["-ffunction-sections", "-fdata-sections", "-fno-common", "-Ihost/include", "-Ihost", "-Iboards", "-DBOARD_EMULATED=1", "-DBOARD_ENTROPY_SEED=1", "-DBOARD_JOURNAL_RAM=1"];
 const OWN = ["boards/replay/main.c", "boards/netduinoplus2/startup.c", "boards/netduinoplus2/board.c", "boards/netduinoplus2/usart.c", "boards/netduinoplus2/flash_f4.c", "host/src/err.c"];
 
-/** Engines as they are measured. wasm3 needs more than the silicon's 128 KiB: QEMU's board has 192 in one piece. */
+/** Engines as they are measured, on a Cortex-M4; -m0: in the instructions of a Cortex-M0, which are some of the same core's. wasm3 needs more than the silicon's 128 KiB: QEMU's board has 192 in one piece. */
 export const REPLAY_ENGINES = {
   inplace: { optimise: "-Os", flags: ["-DIPA_CFG_WASM_VALIDATE=0", "-DREPLAY_ARENA=16384"], side: true },
   "inplace-O2": { optimise: "-O2", flags: ["-DIPA_CFG_WASM_VALIDATE=0", "-DREPLAY_ARENA=16384"], side: true },
   "inplace-validating": { optimise: "-Os", flags: ["-DIPA_CFG_WASM_VALIDATE=1", "-DREPLAY_ARENA=16384"], side: true },
+  "inplace-m0": { optimise: "-Os", cpu: CORTEX_M0, flags: ["-DIPA_CFG_WASM_VALIDATE=0", "-DREPLAY_ARENA=16384"], side: true },
   wasm3: { optimise: "-Os", flags: ["-DREPLAY_ARENA=180224", "-DIPA_CFG_NATIVE_STACK=6144"], wasm3: true },
 };
 
 /** Builds one; gives the path of its ELF file. Throws StepError. */
 export async function replayFirmware(name, wasmPath = "dist/tinyipa.wasm", sidePath = "dist/tinyipa.side") {
-  const { optimise, flags, side, wasm3 } = REPLAY_ENGINES[name];
+  const { optimise, flags, side, wasm3, cpu = CORTEX_M4 } = REPLAY_ENGINES[name];
   if (which(CC) === undefined) throw new StepError(`${CC} is not installed (Debian package gcc-arm-none-eabi)`);
   const out = join("dist/replay", name);
   mkdirSync(join(root, out), { recursive: true });
   writeFileSync(join(root, out, "image.bin"), image(readFileSync(join(root, wasmPath)), side ? readFileSync(join(root, sidePath)) : Buffer.alloc(0)));
   const engine = wasm3 ? ["host/src/wasm_wasm3.c"] : files("host/src", (file) => /^wasm_inplace.*\.c$/.test(file));
-  const common = [...CPU, optimise, ...FLAGS, ...flags];
+  const common = [cpu, "-mthumb", optimise, ...FLAGS, ...flags];
   const objects = [];
   if (wasm3) {
     for (const source of wasm3Sources()) {

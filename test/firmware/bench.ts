@@ -23,7 +23,8 @@ export const SENSOR = "sensor.example.com:4711";
 export interface BenchOptions {
   /** Makes the board; `folder` is for its sockets (its UART is "uart") and flash; `world`: whom it may have to trust. */
   readonly board: (folder: string, world: World) => Board;
-  readonly esipa?: "CoAPS" | "HTTPS";
+  /** CoAP: without DTLS, for an image with the laboratory's option. */
+  readonly esipa?: "CoAPS" | "CoAP" | "HTTPS";
   readonly psk?: { readonly identity: string; readonly key: Uint8Array };
   readonly world?: WorldOptions;
   readonly family?: FamilyName;
@@ -64,13 +65,14 @@ export class Bench {
   static async open(options: BenchOptions): Promise<Bench> {
     const { esipa = "CoAPS", family = "bg95", faults = [] } = options;
     const folder = mkdtempSync(join(tmpdir(), "bench-"));
-    const protocols = [esipa === "CoAPS" ? EimProtocol.RetrieveCoaps : EimProtocol.RetrieveHttps];
+    const protocols = [esipa === "HTTPS" ? EimProtocol.RetrieveHttps : EimProtocol.RetrieveCoaps];
     const [first = {}, ...others] = options.world?.eims ?? [{}];
     const world = new World({ ...options.world, eims: [{ ...first, association: { protocols, ...first.association } }, ...others] });
     const news: string[] = [];
     const identity = { key: world.pki.eimTls.key, certificate: world.pki.eimTls.certificate };
     const dtls = options.psk === undefined ? { identity, connectionId: 4 } : { psk: { [options.psk.identity]: options.psk.key }, connectionId: 4 };
-    const server = esipa === "CoAPS" ? await serveEimCoaps(world.eim, { dtls, onNews: (text) => news.push(text) }) : await serveEim(world.eim, { tls: identity });
+    const secured = esipa === "CoAP" ? {} : { dtls };
+    const server = esipa === "HTTPS" ? await serveEim(world.eim, { tls: identity }) : await serveEimCoaps(world.eim, { ...secured, onNews: (text) => news.push(text) });
     const sensor = createSocket("udp4");
     await new Promise<void>((resolve) => sensor.bind(0, "127.0.0.1", resolve));
     // The SM-DP+ for devices that download directly; the eIM's own way to it is inside the world.

@@ -2,17 +2,34 @@
  * Power cuts of the emulated microbit before and behind each program and each erase of its flash, during the story of cuts.ts. The flash begins
  * as zeros there, so the journal's first erases are among them.
  */
-import type { Bench, BenchOptions } from "./bench.js";
+import { pskText, type Bench, type BenchOptions } from "./bench.js";
 import { build } from "./build.js";
 import { uncutBy, withCutBy, type Uncut } from "./cuts.js";
 import { MicrobitBoard } from "./microbit.js";
 import { STORY_WORLD } from "./stories.js";
 
-/** An nRF91 at the microbit, whose DTLS checks the certificate of the eIM configuration. */
-export const NRF91: Pick<BenchOptions, "family" | "world"> = { family: "nrf91", world: { ...STORY_WORLD, eims: [{ association: { trust: "certificate" } }] } };
-export const NRF91_FIRMWARE = { emulated: true, family: ["nordic"], tag: "nordic" };
+const PSK = { identity: "device-1", key: Uint8Array.from({ length: 16 }, (_, i) => 17 * i) };
+
+/** A microbit with a modem: its firmware, its world. */
+export interface Device {
+  readonly firmware: Readonly<Record<string, unknown>>;
+  readonly bench: Omit<BenchOptions, "board">;
+}
+
+/** DTLS checks the certificate of the eIM configuration. */
+export const NRF91: Device = {
+  firmware: { emulated: true, family: ["nordic"], tag: "nordic" },
+  bench: { family: "nrf91", world: { ...STORY_WORLD, eims: [{ association: { trust: "certificate" } }] } },
+};
+
+/** DTLS by PSK. */
+export const BG95: Device = { firmware: { emulated: true, psk: pskText(PSK), tag: "psk" }, bench: { family: "bg95", world: STORY_WORLD, psk: PSK } };
+
+export const SIM7080: Device = { firmware: { emulated: true, family: ["simcom"], psk: pskText(PSK), tag: "simcom" }, bench: { family: "sim7080", world: STORY_WORLD, psk: PSK } };
+export const SARA_R5: Device = { firmware: { emulated: true, family: ["ublox"], tag: "ublox" }, bench: { ...NRF91.bench, family: "sara-r5" } };
 
 export interface Sweep {
+  readonly device: Device;
   /** Chooses from the steps of the story, 1 to `steps`; odd ones are before a program or an erase, even ones behind it. */
   readonly choose: (steps: number) => readonly number[];
   /** Boards at a time: they mostly wait. */
@@ -20,9 +37,9 @@ export interface Sweep {
 }
 
 /** Cuts at the chosen steps, each on a board and a world of its own; every other one takes the modem's power too. CUT="step" in the environment: only that one. */
-export async function failuresOf({ choose, atOnce }: Sweep): Promise<{ readonly failures: readonly string[]; readonly cuts: number; readonly steps: number }> {
-  const built = await build("microbit", NRF91_FIRMWARE);
-  const options = (cutAt?: number): BenchOptions => ({ ...NRF91, board: (folder) => new MicrobitBoard({ built, folder, seed: 1, ...(cutAt === undefined ? {} : { cutAt }) }) });
+export async function failuresOf({ device, choose, atOnce }: Sweep): Promise<{ readonly failures: readonly string[]; readonly cuts: number; readonly steps: number }> {
+  const built = await build("microbit", device.firmware);
+  const options = (cutAt?: number): BenchOptions => ({ ...device.bench, board: (folder) => new MicrobitBoard({ built, folder, seed: 1, ...(cutAt === undefined ? {} : { cutAt }) }) });
   let steps = 0;
   const base: Uncut = await uncutBy(options(), async (bench) => void (steps = await boardOf(bench).steps()));
   const only = process.env["CUT"];

@@ -1,39 +1,35 @@
-/** What microbit.test.ts shows a share of: power cuts at every write of the flash; and a profile of 100 kB within 16 KiB of RAM. */
+/** What microbit.test.ts shows a share of: power cuts at every write of the flash, with two modems; and the other modems. */
 import { ok, strictEqual } from "node:assert/strict";
 import { describe, test } from "node:test";
-import { downloadTrigger, iccid, sampleProfile } from "../sim/index.js";
 import { Bench } from "./bench.js";
 import { ARM, build, missing } from "./build.js";
-import { failuresOf, NRF91, NRF91_FIRMWARE } from "./microbit-cuts.js";
+import { BG95, failuresOf, NRF91, SARA_R5, SIM7080 } from "./microbit-cuts.js";
 import { MicrobitBoard } from "./microbit.js";
-import { work } from "./stories.js";
-
-const LARGE = 100_000;
+import { checkZeroTouch, zeroTouch } from "./stories.js";
 
 const skip = missing(...ARM) ?? false;
 
 describe("the firmware of microbit in QEMU", { skip, timeout: 5_400_000 }, () => {
+  for (const [name, device] of Object.entries({ "a SIM7080's DTLS by PSK": SIM7080, "a SARA-R5's DTLS, which checks the certificate of the eIM configuration": SARA_R5 })) {
+    test(`tells the zero-touch story over ${name}`, async () => {
+      const built = await build("microbit", device.firmware);
+      const bench = await Bench.open({ ...device.bench, board: (folder) => new MicrobitBoard({ built, folder, seed: 1 }) });
+      try {
+        checkZeroTouch(bench, await zeroTouch(bench));
+        strictEqual(bench.modem.violations.join(), "", bench.last());
+      } finally {
+        await bench.close();
+      }
+    });
+  }
+
   test("a power cut before and behind each program and each erase of its flash: always recovers, nothing lost or doubled", async () => {
-    const { failures, cuts, steps } = await failuresOf({ choose: (all) => Array.from({ length: all }, (_, i) => i + 1), atOnce: 5 });
+    const { failures, cuts, steps } = await failuresOf({ device: NRF91, choose: (all) => Array.from({ length: all }, (_, i) => i + 1), atOnce: 5 });
     ok(steps > 50 && (cuts === steps || process.env["CUT"] !== undefined), `${cuts} cuts of ${steps} steps`);
     strictEqual(failures.join("\n"), "");
   });
 
-  test(`downloads a profile of ${LARGE} octets`, async () => {
-    const built = await build("microbit", NRF91_FIRMWARE);
-    const bench = await Bench.open({ ...NRF91, board: (folder) => new MicrobitBoard({ built, folder, seed: 1 }) });
-    try {
-      const { smdp, eim, eid, euicc } = bench.world;
-      const profile = sampleProfile({ iccid: iccid(9), size: LARGE });
-      const order = smdp.order({ profile, matchingId: "LARGE-1", eid, metadata: { serviceProviderName: "Home operator", profileName: "Large" } });
-      eim.queue(eid, downloadTrigger({ activationCode: smdp.activationCode(order) }));
-      await bench.start();
-      await work(bench, "download", 600_000);
-      strictEqual(Buffer.compare(euicc.profilePackage(order.iccid) ?? new Uint8Array(0), profile), 0, bench.last());
-      const { stack, error } = await (bench.board as MicrobitBoard).told();
-      ok(stack <= 2048 && error === 0, `stack ${stack}, error ${error}`);
-    } finally {
-      await bench.close();
-    }
+  test("the same with a BG95", async () => {
+    strictEqual((await failuresOf({ device: BG95, choose: (all) => Array.from({ length: all }, (_, i) => i + 1), atOnce: 5 })).failures.join("\n"), "");
   });
 });

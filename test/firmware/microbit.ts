@@ -20,6 +20,8 @@ export interface MicrobitOptions {
   readonly seed: number;
   /** Step of the flash at which the core stops, counted from 1 over all resets; each program and each erase is two, before and behind it. */
   readonly cutAt?: number;
+  /** Further arguments of QEMU, e.g. -icount. */
+  readonly args?: readonly string[];
 }
 
 /** What board_told says. */
@@ -32,12 +34,14 @@ export interface Told {
   readonly detail: number;
   /** The newest error of the host (enum ipa_err), 0: none. */
   readonly error: number;
+  /** Longest turn of the main loop in ms of the board's time. */
+  readonly longest: number;
   readonly idle: boolean;
   readonly resting: boolean;
 }
 
-const TOLD_OCTETS = 28;
-const KEY_OFFSET = 26;
+const TOLD_OCTETS = 32;
+const KEY_OFFSET = 30;
 const WATCH_MS = 10;
 
 export class MicrobitBoard implements Board {
@@ -87,7 +91,7 @@ export class MicrobitBoard implements Board {
   async told(): Promise<Told> {
     const bytes = await this.read("board_told", TOLD_OCTETS);
     const view = new DataView(bytes.buffer);
-    return { idles: view.getUint32(0, true), polls: view.getUint32(4, true), stack: view.getUint32(8, true), report: view.getUint32(12, true), detail: view.getInt32(16, true), error: view.getInt32(20, true), idle: bytes[24] === 1, resting: bytes[25] === 1 };
+    return { idles: view.getUint32(0, true), polls: view.getUint32(4, true), stack: view.getUint32(8, true), report: view.getUint32(12, true), detail: view.getInt32(16, true), error: view.getInt32(20, true), longest: view.getUint32(24, true), idle: bytes[28] === 1, resting: bytes[29] === 1 };
   }
 
   /** Steps of the flash so far, over all resets. */
@@ -121,12 +125,12 @@ export class MicrobitBoard implements Board {
   }
 
   async #boot(): Promise<void> {
-    const { built, folder, seed, cutAt } = this.#options;
+    const { built, folder, seed, cutAt, args = [] } = this.#options;
     const qmp = await this.#listen("qmp");
     const ordered = cutAt === undefined ? [] : ["-device", `loader,addr=${this.address("board_cut")},data=${cutAt},data-len=4`];
     const child = spawn("qemu-system-arm", [
       "-M", "microbit", "-nodefaults", "-display", "none", "-seed", String(seed), "-chardev", `socket,id=uart,path=${join(folder, "uart")},server=off`, "-serial", "chardev:uart",
-      "-qmp", `unix:${join(folder, "qmp")},server=off`, "-gdb", `unix:${join(folder, "gdb")},server=on,wait=off`, "-kernel", built.program, ...ordered,
+      "-qmp", `unix:${join(folder, "qmp")},server=off`, "-gdb", `unix:${join(folder, "gdb")},server=on,wait=off`, "-kernel", built.program, ...ordered, ...args,
     ], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (this.#errors += text));

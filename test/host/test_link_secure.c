@@ -163,7 +163,15 @@ TEST(bodies_of_many_blocks_go_both_ways_and_no_call_comes_between_the_parts_of_a
     CHECK_INT(net.rudeness, 0);
 }
 
+TEST(coap_without_dtls_is_no_setting_of_an_image_without_the_laboratory_option) {
+    set_up();
+    config.lab_plain_coap = 1;
+    config.coap.token_min = 4;
+    CHECK_INT(ipa_link_init(&link, &config, memory, sizeof memory), IPA_ERR_INVALID);
+}
+
 int main(void) {
+    RUN(coap_without_dtls_is_no_setting_of_an_image_without_the_laboratory_option);
     RUN(a_certificate_goes_to_the_socket_and_a_pinned_key_never_passes_for_one);
     RUN(one_ca_of_the_board_is_a_certificate_and_several_are_nothing_that_could_be_checked);
     RUN(a_psk_goes_alone);
