@@ -36,5 +36,10 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   return runCommand(command, rest, io);
 }
 
+// Who reads only the first lines (| head) closes the pipe; that is no failure of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(OK);
+  throw error;
+});
 const io: Io = { out: (line) => void process.stdout.write(`${line}\n`), err: (line) => void process.stderr.write(`${line}\n`) };
 process.exitCode = await main(process.argv.slice(2), io);
