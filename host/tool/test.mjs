@@ -10,7 +10,6 @@ import { nativeTests, strictSources } from "./native.mjs";
 import { ci, files, root, run } from "./steps.mjs";
 
 const CONCURRENCY = 2;
-const LONGEST = "/scenarios.test.js";
 /** Of each fuzz target in `npm test`; `npm run fuzz` takes longer. */
 const FUZZ_SECONDS = 3;
 
@@ -51,9 +50,7 @@ function add(total, { passed, failed, skipped }) {
 }
 
 function nodeTestFiles(slow) {
-  const found = files("dist/ts/test", (name) => name.endsWith(".test.js") && (slow || !name.endsWith(".slow.test.js")));
-  // The longest first: all scenarios with their cuts are one file, and would run alone on one core at the end.
-  return [...found.filter((path) => path.endsWith(LONGEST)), ...found.filter((path) => !path.endsWith(LONGEST))];
+  return files("dist/ts/test", (name) => name.endsWith(".test.js") && (slow || !name.endsWith(".slow.test.js")));
 }
 
 /** as-pect compiles and runs each spec; our reporter (assembly/as-pect.reporter.js) writes one line of JSON for each to a file. */
